@@ -1,0 +1,129 @@
+#!/usr/bin/env python3
+"""Reference explanations: scikit-image's SLIC and PyPI lime with onnxruntime, on crops that `ferscope crop` wrote.
+
+    ferscope crop demo --size 112 --out crops
+    scripts/reference/explanations.py crops --out tests/data/explanations
+
+For each crop it writes <name>.png (the crop), <name>_segments.png (scikit-image's labels) and, in explanations.json, the weights and
+intercept that lime fits for the class the network predicts. All faces share one design, design.npy: a face with k superpixels
+uses its first k columns. tests/reference.rs compares ferscope with these files.
+
+"""
+
+import argparse
+import json
+import pathlib
+import shutil
+import tomllib
+
+import numpy
+import onnxruntime
+from lime import lime_image
+from PIL import Image
+from skimage.segmentation import slic
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+NETWORK = "face-api-expression"
+SAMPLES = 1000
+MOST_SUPERPIXELS = 48
+SEED = 20241123
+
+
+class GivenDesign(numpy.random.RandomState):
+    """A random state that hands lime the design it is to use."""
+
+    def __init__(self, design):
+        super().__init__(0)
+        self.design = design
+
+    def randint(self, low, high=None, size=None, dtype=int):
+        columns = size // len(self.design)
+        return self.design[:, :columns].flatten()
+
+
+def design_matrix():
+    """The paper's design: fair bits, the first row all ones."""
+    design = numpy.random.default_rng(SEED).integers(0, 2, (SAMPLES, MOST_SUPERPIXELS), dtype=numpy.uint8)
+    design[0] = 1
+    return design
+
+
+def superpixels(crop):
+    """Section 3.4's SLIC, on the grey crop replicated to RGB floats."""
+    rgb = numpy.repeat(crop[:, :, None], 3, axis=2) / 255.0
+    return slic(rgb, n_segments=30, compactness=20, sigma=0, max_num_iter=10, start_label=0,
+                enforce_connectivity=True, min_size_factor=0.5)
+
+
+class Classifier:
+    """The shipped expression network in onnxruntime."""
+
+    def __init__(self, threads=2):
+        manifest = tomllib.loads((ROOT / "models/models.toml").read_text())
+        self.spec = next(model for model in manifest["model"] if model["name"] == NETWORK)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        self.session = onnxruntime.InferenceSession(ROOT / "models" / self.spec["file"], options,
+                                                    providers=["CPUExecutionProvider"])
+        self.input = self.session.get_inputs()[0].name
+
+    def __call__(self, images):
+        """Probabilities of RGB images with values 0..1."""
+        low, high = self.spec["input"]["range"]
+        rows = []
+        for image in numpy.asarray(images):
+            values = numpy.round(image * 255) / 255 * (high - low) + low
+            if self.spec["input"]["layout"] == "nchw":
+                values = values.transpose(2, 0, 1)
+            rows.append(self.session.run(None, {self.input: values[None].astype(numpy.float32)})[0][0])
+        return numpy.array(rows)
+
+
+def explain(classifier, crop, labels, design):
+    """lime's explanation of the predicted class: (class index, weights, intercept, r2)."""
+    rgb = numpy.repeat(crop[:, :, None], 3, axis=2) / 255.0
+    explainer = lime_image.LimeImageExplainer(kernel_width=0.25, random_state=GivenDesign(design))
+    explainer.random_state = GivenDesign(design)
+    explanation = explainer.explain_instance(
+        rgb, classifier, top_labels=1, hide_color=0, num_features=100_000, num_samples=len(design),
+        segmentation_fn=lambda _: labels, progress_bar=False)
+    label = explanation.top_labels[0]
+    weights = numpy.zeros(labels.max() + 1)
+    for segment, weight in explanation.local_exp[label]:
+        weights[segment] = weight
+    score = explanation.score
+    return label, weights, explanation.intercept[label], score[label] if isinstance(score, dict) else score
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("crops", type=pathlib.Path, help="folder that `ferscope crop --size 112` wrote")
+    parser.add_argument("--out", type=pathlib.Path, required=True, help="where the vectors go")
+    parser.add_argument("--faces", type=int, default=30, help="how many faces, evenly spread over the folder")
+    parser.add_argument("--explained", type=int, default=20, help="how many of them are explained too")
+    arguments = parser.parse_args()
+
+    paths = sorted(arguments.crops.glob("*.png"))
+    paths = [paths[index * len(paths) // arguments.faces] for index in range(min(arguments.faces, len(paths)))]
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    design = design_matrix()
+    numpy.save(arguments.out / "design.npy", design)
+    classifier = Classifier()
+    faces = []
+    for index, path in enumerate(paths):
+        crop = numpy.array(Image.open(path).convert("L"))
+        labels = superpixels(crop)
+        shutil.copy(path, arguments.out / path.name)
+        Image.fromarray(labels.astype(numpy.uint16)).save(arguments.out / f"{path.stem}_segments.png")
+        face = {"name": path.stem, "segments": int(labels.max()) + 1}
+        if index < arguments.explained:
+            label, weights, intercept, r2 = explain(classifier, crop, labels, design)
+            face |= {"class": classifier.spec["classes"][label], "weights": weights.tolist(),
+                     "intercept": float(intercept), "r2": float(r2)}
+        faces.append(face)
+        print(f"{index + 1} of {len(paths)}: {path.stem} {face['segments']} superpixels", flush=True)
+    (arguments.out / "explanations.json").write_text(json.dumps({"faces": faces}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,256 @@
+//! `ferscope bench`: how fast this machine is, stage by stage.
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use image::RgbImage;
+use serde::Serialize;
+
+use super::Failure;
+use super::instrument::{ClassifierArgs, FinderArgs};
+use super::output::print;
+use super::progress::Progress;
+use crate::appliance::{self, Face};
+use crate::explain::{self, COMPACTNESS, Design, SEGMENTS, Surrogate, slic};
+use crate::network::{Classifier, Network};
+use crate::random::Stream;
+use crate::source::{list_pictures, read_picture};
+use crate::standard_face::{FACE_PIXELS, StandardFace, WarpMap};
+
+/// Measure this machine: milliseconds per stage, evaluations per second by threads, and the share of an explanation spent outside the network
+#[derive(clap::Args)]
+pub struct Args {
+    /// A picture with a face, or a folder of them [default: the bundled demo]
+    #[arg(value_name = "PATH")]
+    path: Option<std::path::PathBuf>,
+    /// Samples per explanation
+    #[arg(long, default_value_t = 150, value_parser = clap::value_parser!(u32).range(2..=100_000))]
+    samples: u32,
+    /// Repetitions of each stage
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(3..=10_000))]
+    repeat: u32,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    classifier: ClassifierArgs,
+    #[command(flatten)]
+    finder: FinderArgs,
+}
+
+#[derive(Serialize)]
+struct Report {
+    version: &'static str,
+    architecture: &'static str,
+    processor: String,
+    network: String,
+    network_sha256: String,
+    samples: u32,
+    repetitions: u32,
+    threads: usize,
+    picture: [u32; 2],
+    stages: Vec<Stage>,
+    evaluations_per_second: Vec<Throughput>,
+    /// Share of an explanation (superpixels, samples, surrogate, warp) spent outside evaluations of the network, measured with one thread.
+    share_outside_network: f64,
+}
+
+#[derive(Serialize)]
+struct Stage {
+    stage: &'static str,
+    median_ms: f64,
+    p95_ms: f64,
+}
+
+#[derive(Serialize)]
+struct Throughput {
+    threads: usize,
+    evaluations_per_second: f64,
+}
+
+pub fn run(args: &Args) -> Result<ExitCode, Failure> {
+    let mut finder = args.finder.open()?;
+    let threads = args.classifier.threads();
+    let mut classifier = args.classifier.open(&args.finder)?;
+    let mut single = args.classifier.open_with_threads(&args.finder, 1)?;
+    let size = classifier.crop_size().0;
+    let (picture, face) = first_face(args, &mut finder, size)?;
+    let steps = Progress::new(8 + threads.ilog2() as usize, "measurements");
+    let mut stages = Vec::new();
+    let measure = |stage, work: &mut dyn FnMut() -> Result<(), Failure>| {
+        let stage = measure(stage, args.repeat, work);
+        steps.advance();
+        stage
+    };
+    stages.push(measure("detect", &mut || Ok(finder.detect(&picture).map(drop)?))?);
+    stages.push(measure("landmarks", &mut || {
+        Ok(finder.place(&picture, &face.detection).map(drop)?)
+    })?);
+    stages.push(measure("level", &mut || {
+        crate::face::LevelledFace::new(&picture, &face.landmarks, size);
+        Ok(())
+    })?);
+    let crop = &face.levelled.crop;
+    stages.push(measure("classify", &mut || {
+        Ok(appliance::classify(&mut classifier, crop).map(drop)?)
+    })?);
+    stages.push(measure("superpixels", &mut || {
+        slic(crop, SEGMENTS, COMPACTNESS);
+        Ok(())
+    })?);
+    let standard_face = StandardFace::default();
+    let superpixels = slic(crop, SEGMENTS, COMPACTNESS);
+    let class = appliance::classify(&mut classifier, crop)?.class;
+    let design = Design::hadamard(
+        args.samples as usize,
+        superpixels.count(),
+        &mut Stream::new(0, "design", "bench"),
+    );
+    let mut standardised = vec![0.0; FACE_PIXELS];
+    let mut standardise = |surrogate: &Surrogate| {
+        let relevance = superpixels.paint(&surrogate.weights);
+        let landmarks = face.levelled.landmarks.points();
+        WarpMap::new(&standard_face, landmarks, size as usize, size as usize)
+            .apply(&relevance, &mut standardised);
+    };
+    let surrogate = explain::explain(&mut classifier, crop, &superpixels, &design, class)?;
+    stages.push(measure("standardise", &mut || {
+        standardise(&surrogate);
+        Ok(())
+    })?);
+    stages.push(measure("explain", &mut || {
+        explain::explain(&mut classifier, crop, &superpixels, &design, class)?;
+        Ok(())
+    })?);
+    let share_outside_network = {
+        let whole = measure("", &mut || {
+            let superpixels = slic(crop, SEGMENTS, COMPACTNESS);
+            let surrogate = explain::explain(&mut single, crop, &superpixels, &design, class)?;
+            standardise(&surrogate);
+            Ok(())
+        })?;
+        let rows = design.rows();
+        let mut outputs = vec![0.0; rows * single.output_len()];
+        let evaluations =
+            self::measure("", args.repeat, &mut || evaluate(&mut single, crop, &mut outputs))?;
+        (1.0 - evaluations.median_ms / whole.median_ms).max(0.0)
+    };
+    let mut evaluations_per_second = Vec::new();
+    for threads in (0..).map(|power| 1 << power).take_while(|&t| t <= threads) {
+        let mut network = args.classifier.open_with_threads(&args.finder, threads)?;
+        let count = 64 * threads;
+        let mut outputs = vec![0.0; count * network.output_len()];
+        let stage = measure("", &mut || evaluate(&mut network, crop, &mut outputs))?;
+        let per_second = count as f64 / stage.median_ms * 1e3;
+        evaluations_per_second.push(Throughput { threads, evaluations_per_second: per_second });
+    }
+    steps.finish();
+    let report = Report {
+        version: env!("CARGO_PKG_VERSION"),
+        architecture: std::env::consts::ARCH,
+        processor: processor(),
+        network: classifier.spec().name.clone(),
+        network_sha256: classifier.sha256().to_owned(),
+        samples: args.samples,
+        repetitions: args.repeat,
+        threads,
+        picture: [picture.width(), picture.height()],
+        stages,
+        evaluations_per_second,
+        share_outside_network,
+    };
+    if args.json {
+        let text = serde_json::to_string_pretty(&report).expect("the report is plain data");
+        print(&(text + "\n"));
+    } else {
+        print(&table(&report));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn evaluate(network: &mut Network, crop: &[u8], outputs: &mut [f32]) -> Result<(), Failure> {
+    let count = outputs.len() / network.output_len();
+    Ok(network.evaluate(count, &|_, pixels| pixels.copy_from_slice(crop), outputs)?)
+}
+
+fn measure(
+    stage: &'static str,
+    repeat: u32,
+    work: &mut dyn FnMut() -> Result<(), Failure>,
+) -> Result<Stage, Failure> {
+    // Once unmeasured, to fill caches.
+    work()?;
+    let mut milliseconds = Vec::new();
+    for _ in 0..repeat {
+        let start = Instant::now();
+        work()?;
+        milliseconds.push(start.elapsed().as_secs_f64() * 1e3);
+    }
+    milliseconds.sort_by(f64::total_cmp);
+    let quantile =
+        |share: f64| milliseconds[((milliseconds.len() - 1) as f64 * share).round() as usize];
+    Ok(Stage { stage, median_ms: quantile(0.5), p95_ms: quantile(0.95) })
+}
+
+fn first_face(
+    args: &Args,
+    finder: &mut appliance::FaceFinder,
+    size: u32,
+) -> Result<(RgbImage, Face), Failure> {
+    // The demo lies beside the models.
+    let path = args.path.clone().unwrap_or_else(|| args.finder.models_folder().join("../demo"));
+    let (pictures, problems) = list_pictures(std::slice::from_ref(&path));
+    if let Some(problem) = problems.first() {
+        return Err(Failure::Input(problem.to_string()));
+    }
+    for file in pictures {
+        let picture =
+            read_picture(&file.path).map_err(|error| Failure::Input(error.to_string()))?;
+        if let Some(face) = finder.faces(&picture, size)?.into_iter().next() {
+            return Ok((picture, face));
+        }
+    }
+    Err(Failure::Input(format!("{}: no face found to measure with", path.display())))
+}
+
+/// The processor's name, where the system tells it.
+fn processor() -> String {
+    let information = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    information
+        .lines()
+        .find(|line| line.starts_with("model name") || line.starts_with("Model"))
+        .and_then(|line| line.split_once(':'))
+        .map_or_else(|| "unknown".to_owned(), |(_, name)| name.trim().to_owned())
+}
+
+fn table(report: &Report) -> String {
+    let mut text = format!(
+        "{} ({}), network {}, picture {} x {}, {} samples, {} repetitions, {} threads\n\n{:<12} {:>10} {:>10}\n",
+        report.processor,
+        report.architecture,
+        report.network,
+        report.picture[0],
+        report.picture[1],
+        report.samples,
+        report.repetitions,
+        report.threads,
+        "stage",
+        "median ms",
+        "p95 ms"
+    );
+    for stage in &report.stages {
+        text += &format!("{:<12} {:>10.2} {:>10.2}\n", stage.stage, stage.median_ms, stage.p95_ms);
+    }
+    text.push('\n');
+    for row in &report.evaluations_per_second {
+        text += &format!(
+            "{:>8.0} evaluations per second with {} threads\n",
+            row.evaluations_per_second, row.threads
+        );
+    }
+    text += &format!(
+        "{:>8.1} % of an explanation is spent outside evaluations of the network (one thread)\n",
+        100.0 * report.share_outside_network
+    );
+    text
+}

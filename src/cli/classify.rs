@@ -1,0 +1,93 @@
+//! `ferscope classify`: the expression of every face, as CSV.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use super::crop::log10_nfa_text;
+use super::instrument::{ClassifierArgs, FinderArgs};
+use super::output::{failed, print, refuse_existing, write_file};
+use super::progress::Progress;
+use super::{Failure, exit_code};
+use crate::appliance;
+use crate::network::Classifier;
+use crate::source::{list_pictures, read_picture};
+
+/// Tell the expression of every face: a CSV line per face with a probability per class
+///
+/// Columns: picture, face (from 1, the largest first), x, y, width, height (pixels), log10_nfa (decimal logarithm of the expected
+/// number of false faces per picture), class, and one probability column per class.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Pictures, or folders of pictures
+    #[arg(required = true, value_name = "PATHS")]
+    paths: Vec<PathBuf>,
+    /// Take each picture as one face without looking for faces (landmarks are still placed and the crop levelled)
+    #[arg(long)]
+    whole: bool,
+    /// Write here instead of printing
+    #[arg(long, value_name = "FILE.csv")]
+    out: Option<PathBuf>,
+    /// Overwrite an existing result
+    #[arg(long)]
+    force: bool,
+    #[command(flatten)]
+    classifier: ClassifierArgs,
+    #[command(flatten)]
+    finder: FinderArgs,
+}
+
+pub fn run(args: &Args) -> Result<ExitCode, Failure> {
+    if let Some(path) = &args.out {
+        refuse_existing(path, args.force)?;
+    }
+    let mut finder = args.finder.open()?;
+    let mut classifier = args.classifier.open(&args.finder)?;
+    let size = classifier.crop_size().0;
+    let (pictures, problems) = list_pictures(&args.paths);
+    problems.iter().for_each(|problem| eprintln!("ferscope: {problem}"));
+    let mut failures = problems.len();
+    let progress = Progress::new(pictures.len(), "pictures");
+    let shown = args.out.clone().unwrap_or_else(|| PathBuf::from("standard output"));
+    let table_failed = |error: csv::Error| failed(&shown, error);
+
+    let mut table = csv::Writer::from_writer(Vec::new());
+    let fixed = ["picture", "face", "x", "y", "width", "height", "log10_nfa", "class"];
+    let classes = classifier.classes().iter().map(|class| class.name());
+    table.write_record(fixed.into_iter().chain(classes)).map_err(table_failed)?;
+    for file in &pictures {
+        let faces = match read_picture(&file.path) {
+            Ok(picture) if args.whole => finder.whole(&picture, size)?.into_iter().collect(),
+            Ok(picture) => finder.faces(&picture, size)?,
+            Err(error) => {
+                failures += 1;
+                progress.say(&format!("ferscope: {error}"));
+                progress.advance();
+                continue;
+            }
+        };
+        if faces.is_empty() {
+            failures += 1;
+            progress.say(&format!("ferscope: {}: no face found", file.path.display()));
+        }
+        for (index, face) in faces.iter().enumerate() {
+            let prediction = appliance::classify(&mut classifier, &face.levelled.crop)?;
+            let bounding_box = face.detection.bounding_box;
+            let mut row = vec![file.path.display().to_string(), (index + 1).to_string()];
+            for value in [bounding_box.x, bounding_box.y, bounding_box.width, bounding_box.height] {
+                row.push(format!("{value:.2}"));
+            }
+            row.push(log10_nfa_text(face.detection.log10_nfa));
+            row.push(prediction.expression.to_string());
+            row.extend(prediction.probabilities.iter().map(|value| format!("{value:.6}")));
+            table.write_record(row).map_err(table_failed)?;
+        }
+        progress.advance();
+    }
+    progress.finish();
+    let bytes = table.into_inner().map_err(|error| failed(&shown, error))?;
+    match &args.out {
+        Some(path) => write_file(path, &bytes)?,
+        None => print(&String::from_utf8_lossy(&bytes)),
+    }
+    Ok(exit_code(failures))
+}

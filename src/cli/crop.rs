@@ -1,0 +1,106 @@
+//! `ferscope crop`: levelled face crops and where they lie. Training uses it, so that there is one implementation.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use super::instrument::FinderArgs;
+use super::output::{create_folder, failed, print, refuse_existing, write_file, write_grey};
+use super::progress::Progress;
+use super::{Failure, exit_code};
+use crate::appliance::Face;
+use crate::source::{list_pictures, read_picture};
+
+/// Cut out every face, levelled by its eyes, square and grey: what an expression network sees
+///
+/// Writes DIR/<picture>_<face>.png and DIR/faces.csv with box, score, angle in degrees and the 68 landmarks in pixels of the
+/// source picture (origin top left, x right, y down). Training scripts use these crops, so training and run time agree.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Pictures, or folders of pictures
+    #[arg(required = true, value_name = "PATHS")]
+    paths: Vec<PathBuf>,
+    /// Side of the crops in pixels
+    #[arg(long, default_value_t = 224, value_parser = clap::value_parser!(u32).range(8..=2048))]
+    size: u32,
+    /// Where to write
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Take each picture as one face, without looking for faces
+    #[arg(long)]
+    whole: bool,
+    /// Overwrite an existing result
+    #[arg(long)]
+    force: bool,
+    #[command(flatten)]
+    finder: FinderArgs,
+}
+
+pub fn run(args: &Args) -> Result<ExitCode, Failure> {
+    let table_path = args.out.join("faces.csv");
+    refuse_existing(&table_path, args.force)?;
+    let mut finder = args.finder.open()?;
+    let (pictures, problems) = list_pictures(&args.paths);
+    problems.iter().for_each(|problem| eprintln!("ferscope: {problem}"));
+    let mut failures = problems.len();
+    create_folder(&args.out)?;
+    let mut table = csv::Writer::from_writer(Vec::new());
+    table.write_record(header()).map_err(|error| failed(&table_path, error))?;
+    let progress = Progress::new(pictures.len(), "pictures");
+    let mut count = 0;
+    for file in &pictures {
+        let faces = match read_picture(&file.path) {
+            Ok(picture) if args.whole => finder.whole(&picture, args.size)?.into_iter().collect(),
+            Ok(picture) => finder.faces(&picture, args.size)?,
+            Err(error) => {
+                failures += 1;
+                progress.say(&format!("ferscope: {error}"));
+                progress.advance();
+                continue;
+            }
+        };
+        if faces.is_empty() {
+            failures += 1;
+            progress.say(&format!("ferscope: {}: no face found", file.path.display()));
+        }
+        for (index, face) in faces.iter().enumerate() {
+            let number = index + 1;
+            let crop_path = args.out.join(format!("{}_{number}.png", file.name));
+            refuse_existing(&crop_path, args.force)?;
+            write_grey(&crop_path, &face.levelled.crop)?;
+            let row = row(&file.path.display().to_string(), number, face);
+            table.write_record(row).map_err(|error| failed(&table_path, error))?;
+            count += 1;
+        }
+        progress.advance();
+    }
+    progress.finish();
+    let bytes = table.into_inner().map_err(|error| failed(&table_path, error))?;
+    write_file(&table_path, &bytes)?;
+    print(&format!("{count} faces of {} pictures: {}\n", pictures.len(), args.out.display()));
+    Ok(exit_code(failures))
+}
+
+fn header() -> Vec<String> {
+    let fixed = ["picture", "face", "x", "y", "width", "height", "score", "log10_nfa", "angle"];
+    let landmarks = (1..=68).flat_map(|number| [format!("x{number}"), format!("y{number}")]);
+    fixed.into_iter().map(str::to_owned).chain(landmarks).collect()
+}
+
+fn row(picture: &str, number: usize, face: &Face) -> Vec<String> {
+    let detection = &face.detection;
+    let bounding_box = detection.bounding_box;
+    let mut row = vec![picture.to_owned(), number.to_string()];
+    for value in [bounding_box.x, bounding_box.y, bounding_box.width, bounding_box.height] {
+        row.push(format!("{value:.2}"));
+    }
+    row.push(format!("{:.5}", detection.score));
+    row.push(log10_nfa_text(detection.log10_nfa));
+    row.push(format!("{:.3}", face.levelled.map.angle_degrees()));
+    row.extend(face.landmarks.points().iter().flatten().map(|value| format!("{value:.2}")));
+    row
+}
+
+/// Empty where nothing was decided (`--whole`).
+pub fn log10_nfa_text(log10_nfa: f64) -> String {
+    if log10_nfa.is_nan() { String::new() } else { format!("{log10_nfa:.3}") }
+}

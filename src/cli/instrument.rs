@@ -1,0 +1,105 @@
+//! The options that all commands with networks share.
+
+use std::path::{Path, PathBuf};
+
+use super::Failure;
+use crate::appliance::{self, FaceFinder, InstrumentError, Options};
+use crate::network::Network;
+
+#[derive(clap::Args)]
+pub struct FinderArgs {
+    /// Folder of the networks and their manifest models.toml [default: `models` near the program or here]
+    #[arg(long, value_name = "DIR", env = "FERSCOPE_MODELS")]
+    models: Option<PathBuf>,
+    /// Input of the face detector in pixels: 256 finds smaller faces, 192 takes half the time
+    #[arg(long, default_value = "256", value_parser = ["256", "192"])]
+    detector: String,
+    /// Place landmarks with this predictor in dlib's shape_predictor format (68 points) instead of the landmark network
+    #[arg(long, value_name = "FILE.dat")]
+    shape_predictor: Option<PathBuf>,
+    /// Expected number of false faces per picture: the only threshold of the detection
+    #[arg(long, default_value_t = appliance::DEFAULT_EPSILON, value_parser = positive)]
+    epsilon: f64,
+}
+
+#[derive(clap::Args)]
+pub struct ClassifierArgs {
+    /// Expression network: a name from `ferscope models list`, or an ONNX file with a TOML file beside it (classes, input)
+    #[arg(long, value_name = "NAME|FILE.onnx", default_value = appliance::DEFAULT_NETWORK)]
+    network: String,
+    /// Samples evaluated at once [default: one per processor core]; changes no result
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=256))]
+    threads: Option<u16>,
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(number) if number > 0.0 && number.is_finite() => Ok(number),
+        _ => Err("needs a number above 0, such as 0.01".to_owned()),
+    }
+}
+
+impl FinderArgs {
+    fn options(&self) -> Options {
+        Options {
+            models: self.models_folder(),
+            network: appliance::DEFAULT_NETWORK.to_owned(),
+            detector_size: self.detector.parse().expect("clap admits 256 and 192"),
+            shape_predictor: self.shape_predictor.clone(),
+            epsilon: self.epsilon,
+            threads: 1,
+        }
+    }
+
+    pub fn open(&self) -> Result<FaceFinder, Failure> {
+        Ok(FaceFinder::open(&self.options())?)
+    }
+
+    pub fn models_folder(&self) -> PathBuf {
+        models_folder(self.models.as_deref())
+    }
+}
+
+impl ClassifierArgs {
+    pub fn threads(&self) -> usize {
+        self.threads.map_or_else(available_threads, usize::from)
+    }
+
+    pub fn open(&self, finder: &FinderArgs) -> Result<Network, Failure> {
+        self.open_with_threads(finder, self.threads())
+    }
+
+    pub fn open_with_threads(
+        &self,
+        finder: &FinderArgs,
+        threads: usize,
+    ) -> Result<Network, Failure> {
+        let options = Options { network: self.network.clone(), threads, ..finder.options() };
+        Ok(appliance::open_classifier(&options)?)
+    }
+}
+
+impl From<InstrumentError> for Failure {
+    fn from(error: InstrumentError) -> Self {
+        Failure::Model(error.to_string())
+    }
+}
+
+pub fn available_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// The folder the user names; else `models` or `share/ferscope/models` beside the program or in one of the folders above it
+/// (an installed prefix, a build folder inside the repository); else `models` here.
+pub fn models_folder(named: Option<&Path>) -> PathBuf {
+    if let Some(folder) = named {
+        return folder.to_owned();
+    }
+    let program = std::env::current_exe().unwrap_or_default();
+    program
+        .ancestors()
+        .skip(1)
+        .flat_map(|folder| [folder.join("models"), folder.join("share/ferscope/models")])
+        .find(|folder| folder.join("models.toml").is_file())
+        .unwrap_or_else(|| PathBuf::from("models"))
+}

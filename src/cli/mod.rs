@@ -1,0 +1,113 @@
+//! The command line: one file per subcommand.
+
+mod bench;
+mod classify;
+mod compare;
+mod crop;
+mod doctor;
+mod explain;
+mod instrument;
+mod masks;
+mod models;
+mod output;
+mod progress;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::network::NetworkError;
+
+/// Why a command stopped. What went wrong with single inputs is told as it happens and ends in exit code 1.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The command was given something it cannot work with: exit code 2.
+    #[error("{0}")]
+    Usage(String),
+    /// A model or calibration is unusable: exit code 3.
+    #[error("{0}")]
+    Model(String),
+    /// An input or output failed: exit code 1.
+    #[error("{0}")]
+    Input(String),
+}
+
+impl From<NetworkError> for Failure {
+    fn from(error: NetworkError) -> Self {
+        Failure::Model(error.to_string())
+    }
+}
+
+impl Failure {
+    fn exit_code(&self) -> ExitCode {
+        ExitCode::from(match self {
+            Failure::Input(_) => 1,
+            Failure::Usage(_) => 2,
+            Failure::Model(_) => 3,
+        })
+    }
+}
+
+/// Recognises facial expressions and shows which part of the face the network looks at.
+#[derive(Parser)]
+#[command(
+    version,
+    about,
+    after_help = "\
+Exit codes: 0 done; 1 some inputs failed (each named, the rest done); 2 wrong usage; 3 a model or calibration is unusable.
+
+Try it on the bundled pictures:  ferscope explain demo --design hadamard --samples 150"
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Explain(explain::Args),
+    Classify(classify::Args),
+    Crop(crop::Args),
+    Compare(compare::Args),
+    Masks(masks::Args),
+    Models(models::Args),
+    Bench(bench::Args),
+    Doctor(doctor::Args),
+}
+
+/// Runs the command line and tells how it ended.
+pub fn main() -> ExitCode {
+    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("error"))
+        .format_timestamp(None)
+        .init();
+    // A hostile model file can make a library panic; that is caught and told as an error, without the panic's own noise.
+    std::panic::set_hook(Box::new(|panic| log::debug!("{panic}")));
+    let result = std::panic::catch_unwind(|| match Arguments::parse().command {
+        Command::Explain(args) => explain::run(&args),
+        Command::Classify(args) => classify::run(&args),
+        Command::Crop(args) => crop::run(&args),
+        Command::Compare(args) => compare::run(&args),
+        Command::Masks(args) => masks::run(&args),
+        Command::Models(args) => models::run(&args),
+        Command::Bench(args) => bench::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
+    });
+    match result {
+        Ok(Ok(code)) => code,
+        Ok(Err(failure)) => {
+            eprintln!("ferscope: {failure}");
+            failure.exit_code()
+        }
+        Err(_) => {
+            eprintln!(
+                "ferscope: a fault of this program; please report it (RUST_LOG=debug tells more)"
+            );
+            ExitCode::from(101)
+        }
+    }
+}
+
+/// Exit code 0, or 1 when some inputs failed.
+fn exit_code(failed: usize) -> ExitCode {
+    ExitCode::from(u8::from(failed > 0))
+}

@@ -1,0 +1,51 @@
+//! Progress of long work: a bar on a terminal, a line now and then elsewhere.
+
+use std::io::IsTerminal;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// Progress over `total` items.
+pub struct Progress {
+    bar: ProgressBar,
+    plain: bool,
+    what: &'static str,
+}
+
+impl Progress {
+    /// Progress over `total` of `what` (such as "pictures"); silent for a single one.
+    pub fn new(total: usize, what: &'static str) -> Self {
+        let terminal = std::io::stderr().is_terminal();
+        let bar = if terminal && total > 1 {
+            ProgressBar::new(total as u64)
+        } else {
+            ProgressBar::hidden()
+        };
+        bar.set_length(total as u64);
+        let style =
+            ProgressStyle::with_template("{bar:32} {pos}/{len} {msg}  {elapsed} gone, {eta} left")
+                .expect("the template is well-formed");
+        bar.set_style(style);
+        bar.set_message(what);
+        Progress { bar, plain: !terminal && total > 1, what }
+    }
+
+    /// One item more is done.
+    pub fn advance(&self) {
+        self.bar.inc(1);
+        let (done, total) = (self.bar.position(), self.bar.length().unwrap_or(0));
+        let tenth = (total / 10).max(1);
+        if self.plain && (done % tenth == 0 || done == total) {
+            eprintln!("{done} of {total} {} done", self.what);
+        }
+    }
+
+    /// Says something above the bar, on standard error.
+    pub fn say(&self, line: &str) {
+        self.bar.suspend(|| eprintln!("{line}"));
+    }
+
+    /// Ends the bar.
+    pub fn finish(self) {
+        self.bar.finish_and_clear();
+    }
+}

@@ -1,0 +1,56 @@
+//! How alike two heatmaps are.
+
+use serde::Serialize;
+
+/// The coefficient that compares two heatmaps; one minus it is their distance in a dendrogram.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Correlation {
+    /// The paper's equation 4 as printed: the sum of products over the root of the product of the sums of squares
+    #[serde(rename = "equation-4")]
+    #[value(name = "equation-4")]
+    Equation4,
+    /// The same with each heatmap's mean subtracted (Pearson's), as the paper's published dendrograms are drawn
+    #[default]
+    MeanCentred,
+}
+
+impl Correlation {
+    /// The name, as on the command line and in JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Equation4 => "equation-4",
+            Self::MeanCentred => "mean-centred",
+        }
+    }
+
+    /// The coefficient of two maps of one size, from -1 to 1; 0 where it is undefined because a map is all zeros (for
+    /// the mean-centred one: constant).
+    ///
+    /// # Panics
+    /// If the sizes differ.
+    pub fn of(self, a: &[u8], b: &[u8]) -> f64 {
+        assert_eq!(a.len(), b.len(), "maps of two sizes");
+        // Whole numbers throughout: exact, so two equal maps have the coefficient 1 and never more.
+        let sum = |map: &[u8]| map.iter().map(|&value| i128::from(value)).sum::<i128>();
+        let products = |a: &[u8], b: &[u8]| {
+            let pairs = a.iter().zip(b);
+            pairs.map(|(&a, &b)| u64::from(a) * u64::from(b)).sum::<u64>()
+        };
+        let moment = |a: &[u8], b: &[u8]| match self {
+            Self::Equation4 => i128::from(products(a, b)),
+            Self::MeanCentred => a.len() as i128 * i128::from(products(a, b)) - sum(a) * sum(b),
+        };
+        let norm = (moment(a, a) as f64).sqrt() * (moment(b, b) as f64).sqrt();
+        if norm == 0.0 {
+            return 0.0;
+        }
+        (moment(a, b) as f64 / norm).clamp(-1.0, 1.0)
+    }
+}
+
+impl std::fmt::Display for Correlation {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.pad(self.name())
+    }
+}

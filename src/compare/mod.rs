@@ -1,0 +1,21 @@
+//! What heatmaps mean: their overlap with the Ekman masks beside what chance gives, and how alike the networks are
+//! (paper: equations 3 and 4, the overlap tables and the dendrograms).
+//!
+//! Every heatmap is stretched to 8 bits first ([`stretch`]), then thresholded for its [`Overlap`] ([`otsu_level`]), or
+//! correlated with the other networks' ([`Correlation`]) and clustered ([`linkage`]). [`Comparison`] does it all for a
+//! set.
+
+pub mod correlation;
+pub mod linkage;
+pub mod mask;
+mod otsu;
+pub mod overlap;
+pub mod report;
+mod stretch;
+
+pub use correlation::Correlation;
+pub use mask::{EkmanMasks, MaskSet};
+pub use otsu::{foreground, otsu_level};
+pub use overlap::Overlap;
+pub use report::{Comparison, Heatmap};
+pub use stretch::stretch;

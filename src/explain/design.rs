@@ -1,0 +1,267 @@
+//! Designs: which superpixels are visible in which sample.
+
+use crate::random::Stream;
+
+/// A binary design: one row per sample, one column per superpixel; 1 is visible, 0 hidden.
+///
+/// Row 0 shows every superpixel: it is the point to which LIME measures distances.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Design {
+    columns: usize,
+    visible: Vec<u8>,
+}
+
+/// What is wrong with a design that a user gives.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum DesignError {
+    /// It has other than one column per superpixel.
+    #[error("has {found} columns, but the face has {expected} superpixels (one column each)")]
+    Columns {
+        /// The number of superpixels.
+        expected: usize,
+        /// The design's columns.
+        found: usize,
+    },
+    /// It holds something else than 0 and 1.
+    #[error(
+        "row {row}, column {column} (from 0) is {value}; a design holds only 0 (hidden) and 1 (visible)"
+    )]
+    Value {
+        /// From 0.
+        row: usize,
+        /// From 0.
+        column: usize,
+        /// What stands there.
+        value: u8,
+    },
+    /// It has too few rows to say anything.
+    #[error("has {0} rows; at least 2 are needed")]
+    Rows(usize),
+}
+
+impl Design {
+    /// The paper's design (LIME as published): every superpixel of every sample is visible or hidden by a fair coin of its own.
+    ///
+    /// # Panics
+    /// When there are no columns.
+    pub fn iid(rows: usize, columns: usize, stream: &mut Stream) -> Self {
+        let mut design = Design::all_visible(rows, columns);
+        for row in design.visible.chunks_exact_mut(columns).skip(1) {
+            let mut bits = 0;
+            for (column, visible) in row.iter_mut().enumerate() {
+                if column % 64 == 0 {
+                    bits = stream.bits();
+                }
+                *visible = (bits >> (column % 64) & 1) as u8;
+            }
+        }
+        design
+    }
+
+    /// An economical design: blocks of a Hadamard matrix and its complement.
+    ///
+    /// Inside a block any two superpixels are visible together, apart, and hidden together equally often, and each sample
+    /// stands beside its complement (fold-over, which removes interactions of two superpixels from the weights). Every block
+    /// assigns superpixels to columns at random, flips columns at random and takes its rows in random order, so blocks are independent and
+    /// unbiased. The last block is cut to the number of rows asked for.
+    ///
+    /// # Panics
+    /// When there are no columns.
+    pub fn hadamard(rows: usize, columns: usize, stream: &mut Stream) -> Self {
+        let mut design = Design::all_visible(rows, columns);
+        let order = hadamard_order(columns + 1);
+        let matrix = hadamard(order);
+        let mut row_order: Vec<usize> = (0..order).collect();
+        // Column 0 of the matrix is constant and would show or hide a superpixel in all rows of a half.
+        let mut column_order: Vec<usize> = (1..order).collect();
+        for block in design.visible[columns..].chunks_mut(2 * order * columns) {
+            stream.shuffle(&mut row_order);
+            stream.shuffle(&mut column_order);
+            for (pair, &source) in block.chunks_mut(2 * columns).zip(&row_order) {
+                for (half, row) in pair.chunks_mut(columns).enumerate() {
+                    for (visible, &column) in row.iter_mut().zip(&column_order) {
+                        *visible = matrix[source * order + column] ^ half as u8;
+                    }
+                }
+            }
+        }
+        design
+    }
+
+    /// A design given by the user, row by row.
+    ///
+    /// # Errors
+    /// When it does not fit the number of superpixels, or holds something else than 0 and 1.
+    pub fn given(
+        columns: usize,
+        superpixels: usize,
+        visible: Vec<u8>,
+    ) -> Result<Self, DesignError> {
+        if columns != superpixels || columns == 0 {
+            return Err(DesignError::Columns { expected: superpixels, found: columns });
+        }
+        if let Some(place) = visible.iter().position(|&value| value > 1) {
+            return Err(DesignError::Value {
+                row: place / columns,
+                column: place % columns,
+                value: visible[place],
+            });
+        }
+        let design = Design { columns, visible };
+        if design.rows() < 2 {
+            return Err(DesignError::Rows(design.rows()));
+        }
+        Ok(design)
+    }
+
+    fn all_visible(rows: usize, columns: usize) -> Self {
+        assert!(rows > 0 && columns > 0, "a design has rows and columns");
+        Design { columns, visible: vec![1; rows * columns] }
+    }
+
+    /// The number of samples.
+    pub fn rows(&self) -> usize {
+        self.visible.len() / self.columns
+    }
+
+    /// The number of superpixels.
+    pub fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// Which superpixels are visible in a sample.
+    pub fn row(&self, row: usize) -> &[u8] {
+        &self.visible[row * self.columns..][..self.columns]
+    }
+}
+
+/// The smallest order at least `least` that the two constructions below reach.
+fn hadamard_order(least: usize) -> usize {
+    (least.max(2)..).find(|&order| constructible(order)).expect("powers of two are without end")
+}
+
+fn constructible(order: usize) -> bool {
+    order == 2 || is_paley(order) || (order % 2 == 0 && constructible(order / 2))
+}
+
+/// Paley's first construction needs a prime that leaves 3 when divided by 4, one below the order.
+fn is_paley(order: usize) -> bool {
+    order % 4 == 0 && order > 3 && is_prime(order - 1)
+}
+
+fn is_prime(number: usize) -> bool {
+    number > 1 && (2..).take_while(|d| d * d <= number).all(|d| number % d != 0)
+}
+
+/// A Hadamard matrix as bits (1 for +1, 0 for -1), row by row, whose column 0 is all ones.
+fn hadamard(order: usize) -> Vec<u8> {
+    if order == 1 {
+        return vec![1];
+    }
+    let mut matrix = vec![0; order * order];
+    if is_paley(order) {
+        let prime = order - 1;
+        let mut is_square = vec![false; prime];
+        for root in 1..prime {
+            is_square[root * root % prime] = true;
+        }
+        for row in 0..order {
+            for column in 0..order {
+                matrix[row * order + column] = match (row, column) {
+                    (_, 0) => 1,
+                    (0, _) => 0,
+                    _ if row == column => 1,
+                    _ => u8::from(is_square[(prime + column - row) % prime]),
+                };
+            }
+        }
+    } else {
+        let half = order / 2;
+        let smaller = hadamard(half);
+        for row in 0..order {
+            for column in 0..order {
+                let value = smaller[row % half * half + column % half];
+                matrix[row * order + column] =
+                    if row >= half && column >= half { 1 - value } else { value };
+            }
+        }
+    }
+    matrix
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hadamard_matrices_are_orthogonal_and_their_first_column_is_constant() {
+        for least in 2..=100 {
+            let order = hadamard_order(least);
+            assert!(order >= least && order <= least.next_power_of_two());
+            let matrix = hadamard(order);
+            for a in 0..order {
+                assert_eq!(matrix[a * order], 1);
+                for b in 0..a {
+                    let agree = (0..order)
+                        .filter(|&c| matrix[a * order + c] == matrix[b * order + c])
+                        .count();
+                    assert_eq!(2 * agree, order, "rows {a} and {b} of order {order}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_whole_hadamard_block_shows_each_pair_of_superpixels_equally_often_in_every_combination() {
+        let columns = 31;
+        let design = Design::hadamard(1 + 64, columns, &mut Stream::new(1, "design", "test"));
+        assert!(design.row(0).iter().all(|&visible| visible == 1));
+        for a in 0..columns {
+            for b in 0..a {
+                let mut counts = [0; 4];
+                for row in 1..design.rows() {
+                    counts[usize::from(2 * design.row(row)[a] + design.row(row)[b])] += 1;
+                }
+                assert_eq!(counts, [16; 4]);
+            }
+        }
+        for pair in 0..32 {
+            let (row, complement) = (design.row(1 + 2 * pair), design.row(2 + 2 * pair));
+            assert!(row.iter().zip(complement).all(|(a, b)| a + b == 1));
+        }
+    }
+
+    #[test]
+    fn designs_have_the_rows_asked_for_and_depend_on_the_stream_only() {
+        for rows in [2, 64, 100, 150, 1000] {
+            for columns in [1, 2, 25, 31, 32, 40, 130] {
+                let make = |seed| {
+                    let stream = || Stream::new(seed, "design", "test");
+                    [
+                        Design::iid(rows, columns, &mut stream()),
+                        Design::hadamard(rows, columns, &mut stream()),
+                    ]
+                };
+                for design in make(1) {
+                    assert_eq!((design.rows(), design.columns()), (rows, columns));
+                }
+                assert_eq!(make(1), make(1));
+                assert!(rows * columns < 100 || make(1) != make(2));
+            }
+        }
+    }
+
+    #[test]
+    fn a_given_design_is_checked() {
+        assert_eq!(
+            Design::given(3, 4, vec![1; 6]),
+            Err(DesignError::Columns { expected: 4, found: 3 })
+        );
+        assert_eq!(
+            Design::given(2, 2, vec![1, 1, 0, 2]),
+            Err(DesignError::Value { row: 1, column: 1, value: 2 })
+        );
+        assert_eq!(Design::given(2, 2, vec![1, 1]), Err(DesignError::Rows(1)));
+        assert!(Design::given(2, 2, vec![1, 1, 0, 1]).is_ok());
+    }
+}

@@ -1,0 +1,140 @@
+//! Why the network decided so: LIME over superpixels (paper, section 3.4).
+//!
+//! A face crop is cut into superpixels ([`slic`]); samples hide some of them ([`Design`]); the network's answers are
+//! imitated by a linear [`Surrogate`]; its weights, painted on the superpixels, are the relevance image.
+
+mod design;
+mod slic;
+mod surrogate;
+
+use image::GrayImage;
+
+pub use design::{Design, DesignError};
+pub use slic::{COMPACTNESS, SEGMENTS, slic};
+pub use surrogate::{KERNEL_WIDTH, RIDGE, Surrogate};
+
+use crate::network::{Classifier, NetworkError};
+
+/// Samples per explanation in the paper (section 3.4).
+pub const SAMPLES: usize = 1000;
+
+/// The grey level of a hidden superpixel in the paper: black.
+const HIDDEN: u8 = 0;
+
+/// A partition of a crop into superpixels.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Superpixels {
+    width: u32,
+    height: u32,
+    labels: Vec<u16>,
+    count: usize,
+}
+
+/// What is wrong with superpixels that a user gives.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum SuperpixelsError {
+    /// Another size than the crop.
+    #[error("is {found:?} pixels, the face crop is {expected:?} (width, height)")]
+    Size {
+        /// The crop's.
+        expected: (u32, u32),
+        /// The given one's.
+        found: (u32, u32),
+    },
+    /// A number between 0 and the largest label is missing.
+    #[error(
+        "uses labels up to {largest} but no pixel has the label {missing}: number them 0, 1, 2, ... without gaps"
+    )]
+    Gap {
+        /// The largest label.
+        largest: u16,
+        /// The first label missing.
+        missing: u16,
+    },
+}
+
+impl Superpixels {
+    /// Superpixels given by the user: a label per pixel, row by row, numbered from 0 without gaps.
+    ///
+    /// # Errors
+    /// When the size is not `expected` (width, height) or a label is missing.
+    pub fn given(
+        size: (u32, u32),
+        expected: (u32, u32),
+        labels: Vec<u16>,
+    ) -> Result<Self, SuperpixelsError> {
+        if size != expected || labels.len() != (size.0 * size.1) as usize {
+            return Err(SuperpixelsError::Size { expected, found: size });
+        }
+        let largest = labels.iter().copied().max().unwrap_or(0);
+        let mut used = vec![false; usize::from(largest) + 1];
+        labels.iter().for_each(|&label| used[usize::from(label)] = true);
+        if let Some(missing) = used.iter().position(|used| !used) {
+            return Err(SuperpixelsError::Gap { largest, missing: missing as u16 });
+        }
+        Ok(Superpixels { width: size.0, height: size.1, labels, count: used.len() })
+    }
+
+    /// Width and height in pixels.
+    pub fn size(&self) -> (u32, u32) {
+        (self.width, self.height)
+    }
+
+    /// The label of each pixel, row by row, from 0.
+    pub fn labels(&self) -> &[u16] {
+        &self.labels
+    }
+
+    /// How many superpixels there are.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Paints each superpixel with its weight: the signed relevance image, one number per pixel, row by row.
+    ///
+    /// # Panics
+    /// When there is not one weight per superpixel.
+    pub fn paint(&self, weights: &[f64]) -> Vec<f32> {
+        assert_eq!(weights.len(), self.count, "one weight per superpixel");
+        self.labels.iter().map(|&label| weights[usize::from(label)] as f32).collect()
+    }
+
+    /// Copies the crop with the superpixels that `visible` marks 0 painted black.
+    fn hide(&self, crop: &GrayImage, visible: &[u8], sample: &mut [u8]) {
+        for ((out, &pixel), &label) in sample.iter_mut().zip(crop.as_raw()).zip(&self.labels) {
+            *out = if visible[usize::from(label)] == 1 { pixel } else { HIDDEN };
+        }
+    }
+}
+
+/// Explains one class of one crop: evaluates every sample of the design and fits the surrogate.
+///
+/// `class` is the index of the network's output. Deterministic: the same crop, superpixels and design give the same bits.
+///
+/// Cost: `design.rows()` evaluations of the network, and little else.
+///
+/// # Errors
+/// When the network cannot be evaluated.
+///
+/// # Panics
+/// When the superpixels are not of the crop's size or the design has not one column per superpixel.
+pub fn explain(
+    classifier: &mut dyn Classifier,
+    crop: &GrayImage,
+    superpixels: &Superpixels,
+    design: &Design,
+    class: usize,
+) -> Result<Surrogate, NetworkError> {
+    assert_eq!(crop.dimensions(), superpixels.size(), "superpixels are cut from this crop");
+    assert_eq!(design.columns(), superpixels.count(), "one column per superpixel");
+    let classes = classifier.classes().len();
+    let mut probabilities = vec![0.0; design.rows() * classes];
+    classifier.evaluate(
+        design.rows(),
+        &|row, sample| superpixels.hide(crop, design.row(row), sample),
+        &mut probabilities,
+    )?;
+    let targets: Vec<f64> =
+        probabilities.chunks_exact(classes).map(|row| f64::from(row[class])).collect();
+    Ok(Surrogate::fit(design, &targets))
+}

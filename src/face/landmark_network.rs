@@ -1,0 +1,54 @@
+//! The landmark network: 68 points in a levelled square crop around the detection.
+
+use image::RgbImage;
+
+use super::{Detection, LandmarkModel, Landmarks, Similarity};
+use crate::network::{Network, NetworkError};
+
+/// Side of the network's crop over the longer side of the detection's box.
+const CROP_SCALE: f32 = 1.25;
+
+/// Places landmarks with a convolutional network whose outputs are x and y of each landmark as shares of its crop.
+pub struct LandmarkNetwork {
+    network: Network,
+}
+
+impl LandmarkNetwork {
+    /// Wraps a network of the landmark form: one output of 136 numbers.
+    ///
+    /// # Errors
+    /// Gives the network back when it has another number of outputs or no square input.
+    pub fn new(network: Network) -> Result<Self, Box<Network>> {
+        let input = &network.spec().input;
+        if network.output_len() != 136 || input.width != input.height {
+            return Err(Box::new(network));
+        }
+        Ok(LandmarkNetwork { network })
+    }
+}
+
+impl LandmarkModel for LandmarkNetwork {
+    fn place(&mut self, picture: &RgbImage, face: &Detection) -> Result<Landmarks, NetworkError> {
+        let [left_eye, right_eye, ..] = face.key_points;
+        let angle = (right_eye[1] - left_eye[1]).atan2(right_eye[0] - left_eye[0]);
+        let side = CROP_SCALE * face.bounding_box.width.max(face.bounding_box.height);
+        let size = self.network.spec().input.width;
+        let map = Similarity::around(face.bounding_box.centre(), side, angle, size);
+        let mut shares = [0.0; 136];
+        self.network.evaluate(
+            1,
+            &|_, pixels| {
+                let (pixels, _) = pixels.as_chunks_mut::<3>();
+                map.sample(picture, size, |index, colour| {
+                    pixels[index] = colour.map(|value| value.round() as u8);
+                });
+            },
+            &mut shares,
+        )?;
+        let (shares, _) = shares.as_chunks::<2>();
+        Ok(Landmarks::new(std::array::from_fn(|index| {
+            // Shares are measured from the crop's edge, half a pixel before the first centre.
+            map.to_picture(shares[index].map(|share| share * size as f32 - 0.5))
+        })))
+    }
+}

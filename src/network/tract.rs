@@ -1,0 +1,447 @@
+//! Loading a network and running it with tract.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use sha2::{Digest, Sha256};
+use tract_onnx::tract_hir::internal::*;
+
+use super::spec::{CHANNELS, Colour, Job, Layout, ModelSpec, OutputSpec};
+use super::{Classifier, onnx_guard};
+use crate::expression::Expression;
+
+/// The largest ONNX file that is read, in bytes. SilNet, the paper's largest network, has 740 MB in f32.
+const LARGEST_FILE: u64 = 1 << 30;
+
+/// Why a network is refused or cannot be run.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {problem}", path.display())]
+pub struct NetworkError {
+    /// The file at fault.
+    pub path: PathBuf,
+    /// What is wrong with it, and where.
+    pub problem: NetworkProblem,
+}
+
+/// What can be wrong with a network.
+#[derive(Debug, thiserror::Error)]
+pub enum NetworkProblem {
+    /// The file cannot be read.
+    #[error("cannot be read: {0}")]
+    Read(#[from] std::io::Error),
+    /// The file is not the one the manifest names.
+    #[error("has sha256 {found}, the manifest says {expected}: fetch the file again")]
+    Checksum {
+        /// What the manifest says.
+        expected: String,
+        /// What the file has.
+        found: String,
+    },
+    /// The file is no network that can be run here; the message names the node.
+    #[error("is not a usable ONNX network: {0}")]
+    Malformed(String),
+    /// An input or output has another shape than described.
+    #[error("{0}")]
+    Shape(String),
+    /// The network answers otherwise than it should.
+    #[error("{0}")]
+    Golden(String),
+    /// The network could not be evaluated.
+    #[error("could not be evaluated: {0}")]
+    Evaluate(String),
+}
+
+/// A network that passed its checks, ready to run.
+///
+/// One plan is shared by all lanes; a lane is what one thread needs to evaluate it. Memory: the weights once, the
+/// intermediate tensors once per lane.
+pub struct Network {
+    spec: ModelSpec,
+    path: PathBuf,
+    sha256: String,
+    lanes: Vec<Lane>,
+}
+
+struct Lane {
+    state: TypedSimpleState,
+    input: Arc<Tensor>,
+    pixels: Vec<u8>,
+}
+
+impl Network {
+    /// Loads `folder/<spec.file>` and checks everything the description says: checksum, shapes, golden pair.
+    ///
+    /// `threads` is the most samples evaluated at once, at least 1.
+    ///
+    /// # Errors
+    /// When the file cannot be read, is another one, is malformed, has other shapes, or answers its golden input with
+    /// something else. Never panics on any file.
+    pub fn load(mut spec: ModelSpec, folder: &Path, threads: usize) -> Result<Self, NetworkError> {
+        let path = folder.join(&spec.file);
+        let refuse = |problem| NetworkError { path: path.clone(), problem };
+        if spec.outputs.is_empty() {
+            spec.outputs =
+                vec![OutputSpec { name: String::new(), shape: vec![1, spec.classes.len()] }];
+        }
+        let bytes = read_limited(&path).map_err(refuse)?;
+        let sha256 = hexadecimal(&Sha256::digest(&bytes));
+        if let Some(expected) = spec.sha256.as_ref().filter(|expected| **expected != sha256) {
+            let (expected, found) = (expected.clone(), sha256);
+            return Err(refuse(NetworkProblem::Checksum { expected, found }));
+        }
+        let plan = catch_unwind(AssertUnwindSafe(|| plan(&bytes, &spec)))
+            .unwrap_or_else(|panic| Err(NetworkProblem::Malformed(panic_message(&*panic))))
+            .map_err(refuse)?;
+        let lanes = (0..threads.max(1))
+            .map(|_| {
+                Ok(Lane {
+                    state: plan.spawn()?,
+                    input: Arc::new(Tensor::zero::<f32>(&spec.input.shape())?),
+                    pixels: vec![0; spec.input.picture_bytes()],
+                })
+            })
+            .collect::<TractResult<Vec<Lane>>>()
+            .map_err(|error| refuse(NetworkProblem::Malformed(format!("{error:#}"))))?;
+        let mut network = Network { spec, path: path.clone(), sha256, lanes };
+        network.check_golden(folder)?;
+        Ok(network)
+    }
+
+    /// The description it was loaded by.
+    pub fn spec(&self) -> &ModelSpec {
+        &self.spec
+    }
+
+    /// Checksum of the file.
+    pub fn sha256(&self) -> &str {
+        &self.sha256
+    }
+
+    /// The most samples evaluated at once.
+    pub fn threads(&self) -> usize {
+        self.lanes.len()
+    }
+
+    /// How many numbers one evaluation gives: all outputs flattened, in order.
+    pub fn output_len(&self) -> usize {
+        self.spec.outputs.iter().map(OutputSpec::len).sum()
+    }
+
+    /// Evaluates `count` pictures, `write_pixels(i, bytes)` writing picture `i` (row by row; one byte per pixel for grey
+    /// networks, three for RGB), and leaves `count` rows of [`Network::output_len`] numbers in `rows`.
+    ///
+    /// Every row is computed on its own, so the result does not depend on the number of threads.
+    ///
+    /// # Errors
+    /// When tract cannot evaluate the network.
+    ///
+    /// # Panics
+    /// When `rows` is not `count * output_len()` long.
+    pub fn evaluate(
+        &mut self,
+        count: usize,
+        write_pixels: &(dyn Fn(usize, &mut [u8]) + Sync),
+        rows: &mut [f32],
+    ) -> Result<(), NetworkError> {
+        let row_len = self.output_len();
+        assert_eq!(rows.len(), count * row_len, "one row of outputs per picture");
+        let spec = &self.spec;
+        let threads = self.lanes.len().min(count);
+        let next_row = Mutex::new(rows.chunks_exact_mut(row_len).enumerate());
+        let work = |lane: &mut Lane| -> TractResult<()> {
+            loop {
+                let next = next_row.lock().unwrap_or_else(|poison| poison.into_inner()).next();
+                let Some((index, row)) = next else { return Ok(()) };
+                write_pixels(index, &mut lane.pixels);
+                lane.evaluate(spec, row)?;
+            }
+        };
+        let results = catch_unwind(AssertUnwindSafe(|| match &mut self.lanes[..threads] {
+            [] => Ok(()),
+            [lane] => work(lane),
+            lanes => std::thread::scope(|scope| {
+                let handles: Vec<_> =
+                    lanes.iter_mut().map(|lane| scope.spawn(|| work(lane))).collect();
+                handles.into_iter().try_for_each(|handle| {
+                    handle.join().unwrap_or_else(|panic| bail!("{}", panic_message(&*panic)))
+                })
+            }),
+        }));
+        let problem = match results {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(error)) => format!("{error:#}"),
+            Err(panic) => panic_message(&*panic),
+        };
+        Err(NetworkError { path: self.path.clone(), problem: NetworkProblem::Evaluate(problem) })
+    }
+
+    fn check_golden(&mut self, folder: &Path) -> Result<(), NetworkError> {
+        let path = self.path.clone();
+        let refuse = |problem| NetworkError { path: path.clone(), problem };
+        let Some(golden) = self.spec.golden.clone() else {
+            // Nothing to compare with: at least the network must answer with finite numbers.
+            let mut row = vec![0.0; self.output_len()];
+            self.evaluate(1, &|_, pixels| pixels.fill(127), &mut row)?;
+            return match row.iter().all(|value| value.is_finite()) {
+                true => Ok(()),
+                false => Err(refuse(NetworkProblem::Golden(
+                    "answers a grey picture with numbers that are not finite".to_owned(),
+                ))),
+            };
+        };
+        let input = folder.join(&golden.input);
+        let pixels = golden_pixels(&input, &self.spec).map_err(|problem| NetworkError {
+            path: input,
+            problem: NetworkProblem::Golden(problem),
+        })?;
+        let output = folder.join(&golden.output);
+        let expected: ndarray::Array1<f32> = ndarray_npy::read_npy(&output).map_err(|error| {
+            NetworkError { path: output, problem: NetworkProblem::Golden(error.to_string()) }
+        })?;
+        let mut row = vec![0.0; self.output_len()];
+        if expected.len() != row.len() {
+            return Err(refuse(NetworkProblem::Golden(format!(
+                "gives {} numbers, its golden output has {}",
+                row.len(),
+                expected.len()
+            ))));
+        }
+        self.evaluate(1, &|_, bytes| bytes.copy_from_slice(&pixels), &mut row)?;
+        let scale = expected.iter().fold(1.0f32, |largest, value| largest.max(value.abs()));
+        let difference = row
+            .iter()
+            .zip(&expected)
+            .map(|(found, expected)| (found - expected).abs() / scale)
+            .fold(0.0f32, |largest, difference| {
+                // A NaN must not slip through a comparison.
+                if difference <= largest { largest } else { difference }
+            });
+        if difference <= golden.tolerance {
+            return Ok(());
+        }
+        Err(refuse(NetworkProblem::Golden(format!(
+            "differs from its golden output by {difference:.2e}, {:.0e} is allowed",
+            golden.tolerance
+        ))))
+    }
+}
+
+impl Classifier for Network {
+    fn classes(&self) -> &[Expression] {
+        &self.spec.classes
+    }
+
+    fn crop_size(&self) -> (u32, u32) {
+        (self.spec.input.width, self.spec.input.height)
+    }
+
+    fn evaluate(
+        &mut self,
+        count: usize,
+        write_crop: &(dyn Fn(usize, &mut [u8]) + Sync),
+        probabilities: &mut [f32],
+    ) -> Result<(), NetworkError> {
+        Network::evaluate(self, count, write_crop, probabilities)?;
+        for row in probabilities.chunks_exact_mut(self.spec.classes.len()) {
+            if self.spec.logits {
+                softmax(row);
+            }
+            let sum: f32 = row.iter().sum();
+            if !((sum - 1.0).abs() < 0.01 && row.iter().all(|p| (-0.001..=1.001).contains(p))) {
+                return Err(NetworkError {
+                    path: self.path.clone(),
+                    problem: NetworkProblem::Evaluate(format!(
+                        "its outputs are no probabilities (they add up to {sum}): if they are logits, say `logits = true`"
+                    )),
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Lane {
+    fn evaluate(&mut self, spec: &ModelSpec, row: &mut [f32]) -> TractResult<()> {
+        // tract lets go of the input after each run, so the tensor is ours again and is written in place.
+        if Arc::get_mut(&mut self.input).is_none() {
+            self.input = Arc::new(Tensor::zero::<f32>(&spec.input.shape())?);
+        }
+        let input = Arc::get_mut(&mut self.input).context("the input tensor is still in use")?;
+        write_input(spec, &self.pixels, input.try_as_plain_ram_mut()?.as_slice_mut::<f32>()?);
+        let outputs = self.state.run(tvec!(self.input.clone().into_tvalue()))?;
+        let mut rest = row;
+        for output in &outputs {
+            let values = output.try_as_plain_ram()?.as_slice::<f32>()?;
+            let (here, after) = rest.split_at_mut(values.len());
+            here.copy_from_slice(values);
+            rest = after;
+        }
+        Ok(())
+    }
+}
+
+fn write_input(spec: &ModelSpec, pixels: &[u8], input: &mut [f32]) {
+    let values = spec.input.values();
+    let value = |byte: u8| values[usize::from(byte)];
+    match (spec.input.colour, spec.input.layout) {
+        (Colour::Grey, Layout::Nchw) => {
+            let (first, others) = input.split_at_mut(pixels.len());
+            for (number, &byte) in first.iter_mut().zip(pixels) {
+                *number = value(byte);
+            }
+            for plane in others.chunks_exact_mut(pixels.len()) {
+                plane.copy_from_slice(first);
+            }
+        }
+        (Colour::Grey, Layout::Nhwc) => {
+            for (pixel, &byte) in input.as_chunks_mut::<CHANNELS>().0.iter_mut().zip(pixels) {
+                pixel.fill(value(byte));
+            }
+        }
+        (Colour::Rgb, Layout::Nchw) => {
+            for (channel, plane) in input.chunks_exact_mut(pixels.len() / CHANNELS).enumerate() {
+                for (number, pixel) in plane.iter_mut().zip(pixels.as_chunks::<CHANNELS>().0) {
+                    *number = value(pixel[channel]);
+                }
+            }
+        }
+        (Colour::Rgb, Layout::Nhwc) => {
+            for (number, &byte) in input.iter_mut().zip(pixels) {
+                *number = value(byte);
+            }
+        }
+    }
+}
+
+fn softmax(row: &mut [f32]) {
+    let largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let mut sum = 0.0;
+    for value in row.iter_mut() {
+        *value = (*value - largest).exp();
+        sum += *value;
+    }
+    for value in row {
+        *value /= sum;
+    }
+}
+
+fn read_limited(path: &Path) -> Result<Vec<u8>, NetworkProblem> {
+    let length = std::fs::metadata(path)?.len();
+    if length > LARGEST_FILE {
+        return Err(NetworkProblem::Malformed(format!(
+            "it has {length} bytes, at most {LARGEST_FILE} are read"
+        )));
+    }
+    Ok(std::fs::read(path)?)
+}
+
+/// Parses, checks and optimises; fixes the input's shape, for a batch left symbolic runs several times slower.
+fn plan(bytes: &[u8], spec: &ModelSpec) -> Result<Arc<TypedRunnableModel>, NetworkProblem> {
+    let malformed = |error: TractError| NetworkProblem::Malformed(format!("{error:#}"));
+    // Intermediate shapes stored in the file may carry a symbolic batch that contradicts the fixed one.
+    let onnx = tract_onnx::onnx().with_ignore_value_info(true).with_ignore_output_shapes(true);
+    let proto = onnx.proto_model_for_read(&mut &bytes[..]).map_err(|error| {
+        NetworkProblem::Malformed(format!("truncated, or not an ONNX file ({error:#})"))
+    })?;
+    onnx_guard::check(&proto).map_err(NetworkProblem::Malformed)?;
+    let mut model = onnx.model_for_proto_model(&proto).map_err(malformed)?;
+    check_ends(&model, spec)?;
+    let shape = spec.input.shape();
+    check_input(&model, &shape)?;
+    model.set_input_fact(0, f32::fact(shape).into()).map_err(malformed)?;
+    let typed = model.into_typed().map_err(malformed)?;
+    for node in typed.nodes() {
+        for fact in &node.outputs {
+            let elements = fact.fact.shape.volume().to_usize().unwrap_or(usize::MAX) as u64;
+            if elements > onnx_guard::LARGEST_TENSOR {
+                return Err(NetworkProblem::Malformed(format!(
+                    "node `{}`: its output has {elements} elements; at most {} are allowed",
+                    node.name,
+                    onnx_guard::LARGEST_TENSOR
+                )));
+            }
+        }
+    }
+    for (index, output) in spec.outputs.iter().enumerate() {
+        let fact = typed.output_fact(index).map_err(malformed)?;
+        let found = fact.shape.as_concrete().map(<[usize]>::to_vec);
+        if found.as_ref() != Some(&output.shape) || fact.datum_type != f32::datum_type() {
+            return Err(NetworkProblem::Shape(format!(
+                "output {index} `{}` has type {:?}, expected f32 of shape {:?}",
+                output.name, fact, output.shape
+            )));
+        }
+    }
+    typed.into_optimized().and_then(|model| model.into_runnable()).map_err(malformed)
+}
+
+fn check_ends(model: &InferenceModel, spec: &ModelSpec) -> Result<(), NetworkProblem> {
+    let inputs = model.inputs.len();
+    let outputs = model.outputs.len();
+    if inputs != 1 || outputs != spec.outputs.len() {
+        return Err(NetworkProblem::Shape(format!(
+            "has {inputs} inputs and {outputs} outputs, expected 1 and {}",
+            spec.outputs.len()
+        )));
+    }
+    for (outlet, output) in model.outputs.iter().zip(&spec.outputs) {
+        let name = model.outlet_label(*outlet).unwrap_or_default();
+        if !output.name.is_empty() && name != output.name {
+            return Err(NetworkProblem::Shape(format!(
+                "has an output `{name}` where `{}` is expected",
+                output.name
+            )));
+        }
+    }
+    if spec.job == Job::Expression
+        && spec.outputs.iter().map(OutputSpec::len).sum::<usize>() != spec.classes.len()
+    {
+        return Err(NetworkProblem::Shape(format!(
+            "is described with {} classes but other outputs: {:?}",
+            spec.classes.len(),
+            spec.outputs
+        )));
+    }
+    Ok(())
+}
+
+/// The file's own input shape must allow the described one.
+fn check_input(model: &InferenceModel, shape: &[usize; 4]) -> Result<(), NetworkProblem> {
+    let fact =
+        model.input_fact(0).map_err(|error| NetworkProblem::Malformed(format!("{error:#}")))?;
+    let wanted: InferenceFact = f32::fact(shape).into();
+    fact.unify(&wanted).map(drop).map_err(|_| {
+        NetworkProblem::Shape(format!(
+            "takes {fact:?}, described as f32 of shape {shape:?}: correct `width`, `height` or `layout`"
+        ))
+    })
+}
+
+fn golden_pixels(path: &Path, spec: &ModelSpec) -> Result<Vec<u8>, String> {
+    let picture = image::open(path).map_err(|error| error.to_string())?;
+    let size = (spec.input.width, spec.input.height);
+    if (picture.width(), picture.height()) != size {
+        return Err(format!(
+            "has {} x {} pixels, expected {size:?}",
+            picture.width(),
+            picture.height()
+        ));
+    }
+    Ok(match spec.input.colour {
+        Colour::Rgb => picture.into_rgb8().into_raw(),
+        Colour::Grey => picture.into_luma8().into_raw(),
+    })
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied());
+    format!("the file makes the network library fail ({})", text.unwrap_or("no message"))
+}

@@ -1,0 +1,294 @@
+//! The commands as users run them: files, exit codes, messages.
+
+mod common;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+fn ferscope(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_ferscope"))
+        .args(arguments)
+        .env("FERSCOPE_MODELS", common::repository().join("models"))
+        .output()
+        .unwrap()
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().expect("it ends by itself")
+}
+
+fn errors(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn printed(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+fn demo(frame: u32) -> PathBuf {
+    common::repository().join(format!("demo/frame-{frame:03}.jpg"))
+}
+
+fn read_json(path: &Path) -> Value {
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+}
+
+/// A frame with one face.
+const ONE_FACE: u32 = 6;
+/// A frame with two faces.
+const TWO_FACES: u32 = 24;
+/// A frame without any.
+const EMPTY: u32 = 13;
+
+#[test]
+fn explain_writes_every_file_it_promises() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let picture = demo(ONE_FACE);
+    let run = |extra: &[&str]| {
+        let mut arguments = vec!["explain", text(&picture), "--out", text(&out)];
+        arguments.extend(["--samples", "60", "--design", "hadamard", "--seed", "5"]);
+        arguments.extend(extra);
+        ferscope(&arguments)
+    };
+    let output = run(&[]);
+    assert_eq!(code(&output), 0, "{}", errors(&output));
+    assert!(printed(&output).contains("random"), "the table shows the chance level");
+
+    let face = out.join("frame-006_1");
+    let explanation = read_json(&face.join("explanation.json"));
+    for key in [
+        "box", "log10_nfa", "landmarks", "angle", "network", "network_sha256", "probabilities",
+        "class", "samples", "design", "seed", "segments", "weights", "intercept", "r2", "timings_ms",
+    ] {
+        assert!(!explanation[key].is_null(), "{key}");
+    }
+    assert_eq!(explanation["samples"], 60);
+    assert_eq!(explanation["landmarks"].as_array().unwrap().len(), 68);
+    let segments = explanation["segments"].as_u64().unwrap() as usize;
+    assert_eq!(explanation["weights"].as_array().unwrap().len(), segments);
+
+    let crop = image::open(face.join("face.png")).unwrap();
+    assert_eq!((crop.width(), crop.height(), crop.color()), (112, 112, image::ColorType::L8));
+    let labels = image::open(face.join("segments.png")).unwrap();
+    assert_eq!(labels.color(), image::ColorType::L16);
+    let labels = labels.into_luma16();
+    assert_eq!(usize::from(*labels.iter().max().unwrap()) + 1, segments);
+    let relevance: ndarray::Array2<f32> =
+        ndarray_npy::read_npy(face.join("relevance.npy")).unwrap();
+    assert_eq!(relevance.dim(), (112, 112));
+    for (value, &label) in relevance.iter().zip(labels.iter()) {
+        let weight = explanation["weights"][usize::from(label)].as_f64().unwrap();
+        assert_eq!(*value, weight as f32);
+    }
+    let standardised: ndarray::Array2<f32> =
+        ndarray_npy::read_npy(face.join("standardised.npy")).unwrap();
+    assert_eq!(standardised.dim(), (275, 224));
+    assert!(standardised.iter().all(|value| *value >= 0.0));
+    for file in ["frame-006_1/overlay.png", "heatmaps.png"] {
+        assert!(image::open(out.join(file)).is_ok(), "{file}");
+    }
+    assert_eq!(read_json(&out.join("summary.json"))["faces"], 1);
+
+    // The same seed gives the same bits on another number of threads; only timings differ.
+    let again = run(&[]);
+    assert_eq!(code(&again), 2, "an existing result is not overwritten");
+    assert!(errors(&again).contains("--force"));
+    let again = run(&["--force", "--threads", "3"]);
+    assert_eq!(code(&again), 0, "{}", errors(&again));
+    let mut repeated = read_json(&face.join("explanation.json"));
+    let mut first = explanation;
+    first["timings_ms"] = Value::Null;
+    repeated["timings_ms"] = Value::Null;
+    assert_eq!(first, repeated);
+}
+
+#[test]
+fn explain_takes_a_design_and_superpixels_from_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let design = folder.path().join("design.npy");
+    let segments = folder.path().join("segments.png");
+    // Four quarters, all 16 ways to hide them; NumPy's own default type is i64.
+    let rows = ndarray::Array2::from_shape_fn((16, 4), |(row, column)| ((15 - row) >> column & 1) as i64);
+    ndarray_npy::write_npy(&design, &rows).unwrap();
+    image::GrayImage::from_fn(112, 112, |x, y| image::Luma([(x / 56 + 2 * (y / 56)) as u8]))
+        .save(&segments)
+        .unwrap();
+    let explain = |design: &Path, segments: &Path, out: &str| {
+        let out = folder.path().join(out);
+        let picture = demo(ONE_FACE);
+        let arguments = ["explain", text(&picture), "--design", text(design), "--segments"];
+        let output = ferscope(&[&arguments[..], &[text(segments), "--out", text(&out)]].concat());
+        (output, out)
+    };
+    let (output, out) = explain(&design, &segments, "good");
+    assert_eq!(code(&output), 0, "{}", errors(&output));
+    let explanation = read_json(&out.join("frame-006_1/explanation.json"));
+    assert_eq!((&explanation["samples"], &explanation["segments"]), (&16.into(), &4.into()));
+
+    let wide = folder.path().join("wide.npy");
+    ndarray_npy::write_npy(&wide, &ndarray::Array2::<u8>::ones((16, 5))).unwrap();
+    let (output, _) = explain(&wide, &segments, "wide");
+    assert_eq!(code(&output), 1);
+    assert!(errors(&output).contains("wide.npy") && errors(&output).contains("5 columns"));
+
+    let small = folder.path().join("small.png");
+    image::GrayImage::new(64, 64).save(&small).unwrap();
+    let (output, _) = explain(&design, &small, "small");
+    assert_eq!(code(&output), 1);
+    assert!(errors(&output).contains("small.png") && errors(&output).contains("112"));
+
+    let (output, _) = explain(&folder.path().join("missing.npy"), &segments, "missing");
+    assert_eq!(code(&output), 2);
+    assert!(errors(&output).contains("missing.npy"));
+}
+
+#[test]
+fn bad_pictures_get_a_line_each_and_the_batch_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let inside = folder.path().join("pictures");
+    std::fs::create_dir(&inside).unwrap();
+    std::fs::copy(demo(ONE_FACE), inside.join("good.jpg")).unwrap();
+    std::fs::copy(demo(EMPTY), inside.join("no-face.jpg")).unwrap();
+    std::fs::write(inside.join("text.jpg"), "no picture").unwrap();
+    std::fs::write(inside.join("nothing.png"), "").unwrap();
+    let genuine = std::fs::read(demo(ONE_FACE)).unwrap();
+    std::fs::write(inside.join("cut.jpg"), &genuine[..300]).unwrap();
+    image::GrayImage::new(1, 1).save(inside.join("dot.png")).unwrap();
+    std::fs::write(inside.join("huge.png"), huge_png()).unwrap();
+    let out = folder.path().join("faces.csv");
+    let output = ferscope(&["classify", text(&inside), "missing.jpg", "--out", text(&out)]);
+    assert_eq!(code(&output), 1);
+    let told = errors(&output);
+    for name in ["no-face.jpg", "text.jpg", "nothing.png", "cut.jpg", "dot.png", "huge.png", "missing.jpg"] {
+        let lines = told.lines().filter(|line| line.contains(name)).count();
+        assert_eq!(lines, 1, "one line for {name}: {told}");
+    }
+    assert!(told.contains("30000 x 30000"), "{told}");
+    let table = std::fs::read_to_string(out).unwrap();
+    assert_eq!(table.lines().count(), 2, "{table}");
+    assert!(table.starts_with("picture,face,x,y,width,height,log10_nfa,class,neutral,"));
+}
+
+/// The start of a PNG that claims 30,000 x 30,000 pixels.
+fn huge_png() -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("small.png");
+    image::GrayImage::new(32, 32).save(&path).unwrap();
+    let mut bytes = std::fs::read(&path).unwrap();
+    // Signature (8), length (4), "IHDR" (4), width (4), height (4), ..., checksum over name and fields.
+    bytes[16..20].copy_from_slice(&30_000u32.to_be_bytes());
+    bytes[20..24].copy_from_slice(&30_000u32.to_be_bytes());
+    let checksum = crc32(&bytes[12..29]);
+    bytes[29..33].copy_from_slice(&checksum.to_be_bytes());
+    bytes
+}
+
+fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(!0u32, |crc, &byte| {
+        (0..8).fold(crc ^ u32::from(byte), |crc, _| {
+            if crc & 1 == 1 { crc >> 1 ^ 0xEDB8_8320 } else { crc >> 1 }
+        })
+    })
+}
+
+#[test]
+fn crop_writes_crops_and_their_table() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("crops");
+    let picture = demo(TWO_FACES);
+    let arguments = ["crop", text(&picture), "--size", "64", "--out", text(&out)];
+    assert_eq!(code(&ferscope(&arguments)), 0);
+    let mut table = csv::Reader::from_path(out.join("faces.csv")).unwrap();
+    let header: Vec<_> = table.headers().unwrap().iter().map(str::to_owned).collect();
+    assert_eq!(
+        header[..13].join(","),
+        "picture,face,x,y,width,height,score,log10_nfa,angle,x1,y1,x2,y2"
+    );
+    assert_eq!(header.len(), 9 + 2 * 68);
+    assert_eq!(table.records().count(), 2);
+    for face in 1..=2 {
+        let crop = image::open(out.join(format!("frame-024_{face}.png"))).unwrap();
+        assert_eq!((crop.width(), crop.height(), crop.color()), (64, 64, image::ColorType::L8));
+    }
+    assert_eq!(code(&ferscope(&arguments)), 2, "not overwritten");
+}
+
+#[test]
+fn a_crop_is_classified_alike_as_a_whole_picture() {
+    let folder = tempfile::tempdir().unwrap();
+    let crops = folder.path().join("crops");
+    let picture = demo(ONE_FACE);
+    assert_eq!(code(&ferscope(&["crop", text(&picture), "--out", text(&crops)])), 0);
+    let class = |output: Output| {
+        let text = printed(&output);
+        let line = text.lines().nth(1).unwrap_or_default().to_owned();
+        line.split(',').nth(7).unwrap_or_default().to_owned()
+    };
+    let whole = crops.join("frame-006_1.png");
+    let from_picture = class(ferscope(&["classify", text(&picture)]));
+    let from_crop = class(ferscope(&["classify", "--whole", text(&whole)]));
+    assert!(!from_picture.is_empty());
+    assert_eq!(from_picture, from_crop);
+}
+
+#[test]
+fn models_are_listed_and_verified() {
+    let output = ferscope(&["models", "list"]);
+    assert_eq!(code(&output), 0);
+    assert!(printed(&output).contains("face-api-expression"));
+    assert_eq!(code(&ferscope(&["models", "verify"])), 0);
+    let folder = tempfile::tempdir().unwrap();
+    let output = ferscope(&["models", "verify", "--models", text(folder.path())]);
+    assert_eq!(code(&output), 3);
+    assert!(errors(&output).contains("models.toml"));
+}
+
+#[test]
+fn wrong_usage_is_exit_code_2_and_unusable_models_3() {
+    assert_eq!(code(&ferscope(&[])), 2);
+    assert_eq!(code(&ferscope(&["explain"])), 2);
+    assert_eq!(code(&ferscope(&["explain", "x.jpg", "--samples", "0"])), 2);
+    assert_eq!(code(&ferscope(&["classify", "x.jpg", "--epsilon", "-1"])), 2);
+    let picture = demo(ONE_FACE);
+    let output = ferscope(&["classify", text(&picture), "--network", "no-such-network"]);
+    assert_eq!(code(&output), 3);
+    assert!(errors(&output).contains("face-api-expression"), "tells what there is");
+    let output = ferscope(&["classify", text(&picture), "--shape-predictor", text(&picture)]);
+    assert_eq!(code(&output), 3);
+}
+
+#[test]
+fn masks_are_written_as_pictures() {
+    let folder = tempfile::tempdir().unwrap();
+    for set in ["published", "au-centres"] {
+        let out = folder.path().join(set);
+        assert_eq!(code(&ferscope(&["masks", "--out", text(&out), "--masks", set])), 0);
+        let mask = image::open(out.join("anger.png")).unwrap();
+        assert_eq!((mask.width(), mask.height()), (224, 275));
+        assert_eq!(std::fs::read_dir(&out).unwrap().count(), 6);
+    }
+}
+
+#[test]
+fn compare_reads_what_explain_wrote() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let picture = demo(ONE_FACE);
+    let arguments = ["explain", text(&picture), "--out", text(&out), "--samples", "40"];
+    assert_eq!(code(&ferscope(&arguments)), 0);
+    let heatmaps = out.join("heatmaps");
+    let report = folder.path().join("report.json");
+    let output = ferscope(&["compare", text(&heatmaps), "--out", text(&report)]);
+    assert!(code(&output) <= 1, "{}", errors(&output));
+    let report = read_json(&report);
+    let summary = read_json(&out.join("summary.json"));
+    assert_eq!(report["heatmaps"][0]["iou"], summary["heatmaps"][0]["iou"]);
+    assert_eq!(report["heatmaps"][0]["network"], "face-api-expression");
+}

@@ -1,0 +1,50 @@
+//! What several test files need.
+#![allow(dead_code, reason = "each test file uses its own part")]
+
+use std::path::{Path, PathBuf};
+
+use ferscope::appliance::{self, FaceFinder, Options};
+use ferscope::network::Network;
+
+/// The folder of Cargo.toml.
+pub fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Data that may not be published, where a developer has them; tests that need them skip with a message elsewhere.
+pub fn shared(path: &str) -> Option<PathBuf> {
+    let root = std::env::var_os("FERSCOPE_SHARED")
+        .map_or_else(|| repository().join("../shared"), PathBuf::from);
+    let path = root.join(path);
+    if !path.exists() {
+        eprintln!("skipped: {} is not here", path.display());
+        return None;
+    }
+    Some(path)
+}
+
+pub fn options() -> Options {
+    Options {
+        models: repository().join("models"),
+        network: appliance::DEFAULT_NETWORK.to_owned(),
+        detector_size: 256,
+        shape_predictor: None,
+        epsilon: appliance::DEFAULT_EPSILON,
+        threads: 1,
+    }
+}
+
+pub fn classifier(threads: usize) -> Network {
+    appliance::open_classifier(&Options { threads, ..options() }).unwrap()
+}
+
+pub fn finder() -> FaceFinder {
+    FaceFinder::open(&options()).unwrap()
+}
+
+/// All pictures of a folder, in order.
+pub fn pictures(folder: &Path) -> Vec<PathBuf> {
+    let (pictures, problems) = ferscope::source::list_pictures(&[folder.to_owned()]);
+    assert!(problems.is_empty(), "{problems:?}");
+    pictures.into_iter().map(|picture| picture.path).collect()
+}

@@ -1,0 +1,202 @@
+//! Faces found, none found where there is none, and landmarks where people put them.
+
+mod common;
+
+use ferscope::face::Point;
+use ferscope::source::read_picture;
+use image::{RgbImage, imageops};
+
+/// The face of each frame of the demo as the renderer knows it.
+struct TrueFace {
+    frame: String,
+    landmarks: Vec<Point>,
+}
+
+fn truth() -> Vec<TrueFace> {
+    let mut table = csv::Reader::from_path(common::repository().join("demo/truth.csv")).unwrap();
+    let header = table.headers().unwrap().clone();
+    let first = header.iter().position(|name| name == "x1").unwrap();
+    let faces = table.records().map(|record| {
+        let record = record.unwrap();
+        let numbers: Vec<f32> = record.iter().skip(first).filter_map(|n| n.parse().ok()).collect();
+        let landmarks = numbers.as_chunks::<2>().0.to_vec();
+        let number: u32 = record[0].parse().unwrap();
+        TrueFace { frame: format!("frame-{number:03}.jpg"), landmarks }
+    });
+    // Frames without a face have a line without landmarks.
+    faces.filter(|face| face.landmarks.len() == 68).collect()
+}
+
+fn distance(a: Point, b: Point) -> f32 {
+    (a[0] - b[0]).hypot(a[1] - b[1])
+}
+
+fn mean(points: &[Point]) -> Point {
+    let sum = points.iter().fold([0.0; 2], |sum, p| [sum[0] + p[0], sum[1] + p[1]]);
+    sum.map(|sum| sum / points.len() as f32)
+}
+
+#[test]
+fn every_face_of_the_demo_is_found_and_nothing_else() {
+    let mut finder = common::finder();
+    let truth = truth();
+    let mut errors = Vec::new();
+    for path in common::pictures(&common::repository().join("demo")) {
+        let frame = path.file_name().unwrap().to_string_lossy().into_owned();
+        let expected: Vec<_> = truth.iter().filter(|face| face.frame == frame).collect();
+        let faces = finder.faces(&read_picture(&path).unwrap(), 64).unwrap();
+        assert_eq!(faces.len(), expected.len(), "{frame}");
+        for true_face in expected {
+            let eyes = (mean(&true_face.landmarks[36..42]), mean(&true_face.landmarks[42..48]));
+            let scale = distance(eyes.0, eyes.1);
+            let error = faces
+                .iter()
+                .map(|face| {
+                    let inner = 17..68;
+                    let sum: f32 = inner
+                        .clone()
+                        .map(|i| distance(face.landmarks.points()[i], true_face.landmarks[i]))
+                        .sum();
+                    sum / inner.len() as f32 / scale
+                })
+                .fold(f32::INFINITY, f32::min);
+            errors.push(error);
+        }
+    }
+    let mean = errors.iter().sum::<f32>() / errors.len() as f32;
+    println!(
+        "landmarks 18 to 68 of {} painted faces: mean error {:.2} % of the distance between the eyes",
+        errors.len(),
+        100.0 * mean
+    );
+    assert!(mean < 0.08);
+}
+
+#[test]
+fn false_faces_per_face_free_frame_stay_at_or_under_epsilon() {
+    let pictures: Vec<RgbImage> =
+        common::pictures(&common::repository().join("tests/data/face_free"))
+            .iter()
+            .map(|path| read_picture(path).unwrap())
+            .collect();
+    let mut stream = ferscope::random::Stream::new(1, "test", "face-free frames");
+    let frames: Vec<RgbImage> = (0..400)
+        .map(|index| random_frame(&pictures[index % pictures.len()], &mut stream))
+        .collect();
+    for epsilon in [0.01, 0.1, 1.0] {
+        let options = ferscope::appliance::Options { epsilon, ..common::options() };
+        let mut finder = ferscope::appliance::FaceFinder::open(&options).unwrap();
+        let false_faces: usize =
+            frames.iter().map(|frame| finder.detect(frame).unwrap().len()).sum();
+        let rate = false_faces as f64 / frames.len() as f64;
+        println!("epsilon {epsilon}: {false_faces} false faces in {} frames: {rate:.4}", frames.len());
+        assert!(rate <= epsilon, "epsilon {epsilon}: {rate} false faces per frame");
+    }
+}
+
+/// A part of a picture, a quarter to all of its width, perhaps mirrored.
+fn random_frame(picture: &RgbImage, stream: &mut ferscope::random::Stream) -> RgbImage {
+    let share = 25 + stream.below(76) as u32;
+    let (width, height) = (picture.width() * share / 100, picture.height() * share / 100);
+    let left = stream.below((picture.width() - width + 1) as usize) as u32;
+    let top = stream.below((picture.height() - height + 1) as usize) as u32;
+    let part = imageops::crop_imm(picture, left, top, width.max(16), height.max(16)).to_image();
+    if stream.below(2) == 0 { part } else { imageops::flip_horizontal(&part) }
+}
+
+#[test]
+fn one_face_on_each_of_the_204_london_photographs() {
+    let Some(folder) = common::shared("data/london") else { return };
+    let mut finder = common::finder();
+    let mut photographs = 0;
+    for part in ["neutral", "smiling"] {
+        for path in common::pictures(&folder.join(part)) {
+            let faces = finder.detect(&read_picture(&path).unwrap()).unwrap();
+            assert_eq!(faces.len(), 1, "{}", path.display());
+            photographs += 1;
+        }
+    }
+    println!("one face on each of {photographs} photographs");
+    assert_eq!(photographs, 204);
+}
+
+/// The hand-placed template points (from 0) that stand where an iBUG landmark does; two are averaged.
+const TEMPLATE: [(usize, &[usize]); 41] = [
+    (28, &[50, 56]),
+    (29, &[51, 57]),
+    (30, &[53, 59]),
+    (31, &[54, 60]),
+    (32, &[64]),
+    (33, &[180]),
+    (34, &[55]),
+    (35, &[181]),
+    (36, &[69]),
+    (37, &[18]),
+    (38, &[19]),
+    (39, &[21]),
+    (40, &[22]),
+    (41, &[30]),
+    (42, &[28]),
+    (43, &[23]),
+    (44, &[24]),
+    (45, &[26]),
+    (46, &[27]),
+    (47, &[33]),
+    (48, &[31]),
+    (49, &[87]),
+    (50, &[88]),
+    (51, &[89]),
+    (52, &[90]),
+    (53, &[91]),
+    (54, &[92]),
+    (55, &[93]),
+    (56, &[108]),
+    (57, &[107]),
+    (58, &[106]),
+    (59, &[105]),
+    (60, &[104]),
+    (61, &[94]),
+    (62, &[95]),
+    (63, &[96]),
+    (64, &[97]),
+    (65, &[98]),
+    (66, &[102]),
+    (67, &[101]),
+    (68, &[100]),
+];
+
+#[test]
+fn landmarks_stand_where_people_placed_them() {
+    let Some(folder) = common::shared("data/london") else { return };
+    let text = std::fs::read_to_string(folder.join("neutral_landmarks_189.json")).unwrap();
+    let placed: std::collections::BTreeMap<String, Vec<Point>> =
+        serde_json::from_str(&text).unwrap();
+    let mut finder = common::finder();
+    let mut per_landmark = [0.0f32; 69];
+    for (name, template) in &placed {
+        let picture = read_picture(&folder.join(format!("neutral/{name}.jpg"))).unwrap();
+        let face = finder.faces(&picture, 64).unwrap().remove(0);
+        // The template's first two points are the pupils.
+        let scale = distance(template[0], template[1]);
+        for (number, points) in TEMPLATE {
+            let points: Vec<Point> = points.iter().map(|&point| template[point]).collect();
+            let error = distance(face.landmarks.number(number), mean(&points)) / scale;
+            per_landmark[number] += error / placed.len() as f32;
+        }
+    }
+    let mean_of = |numbers: std::ops::RangeInclusive<usize>| {
+        100.0 * per_landmark[numbers.clone()].iter().sum::<f32>() / numbers.count() as f32
+    };
+    let all = mean_of(28..=68);
+    println!(
+        "mean error over {} photographs in % of the distance between the pupils: nose {:.2}, eyes {:.2}, mouth {:.2}, all {all:.2}",
+        placed.len(),
+        mean_of(28..=36),
+        mean_of(37..=48),
+        mean_of(49..=68)
+    );
+    for (number, error) in per_landmark.iter().enumerate().skip(28) {
+        println!("landmark {number}: {:.2} %", 100.0 * error);
+    }
+    assert!(all <= 4.0);
+}

@@ -1,0 +1,218 @@
+//! Networks that are refused, and a user's network that is taken.
+
+mod common;
+
+use std::path::{Path, PathBuf};
+
+use ferscope::appliance::{self, Options};
+use ferscope::network::{Job, Manifest, ModelSpec, Network};
+
+fn manifest() -> Manifest {
+    Manifest::read(&common::repository().join("models")).unwrap()
+}
+
+fn expression_spec() -> ModelSpec {
+    manifest().find(appliance::DEFAULT_NETWORK, Job::Expression).unwrap().clone()
+}
+
+/// Loads bytes as if they were the expression network, without checksum and golden pair.
+fn load(bytes: &[u8]) -> Result<Network, String> {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("hostile.onnx"), bytes).unwrap();
+    let spec =
+        ModelSpec { file: "hostile.onnx".into(), sha256: None, golden: None, ..expression_spec() };
+    Network::load(spec, folder.path(), 1).map_err(|error| {
+        let text = error.to_string();
+        assert!(text.contains("hostile.onnx"), "the message names the file: {text}");
+        text
+    })
+}
+
+fn genuine() -> Vec<u8> {
+    std::fs::read(common::repository().join("models").join(expression_spec().file)).unwrap()
+}
+
+#[test]
+fn every_shipped_network_passes_its_checks() {
+    let manifest = manifest();
+    assert!(manifest.models.len() >= 4);
+    for model in &manifest.models {
+        assert!(model.sha256.is_some() && model.golden.is_some(), "{}", model.name);
+        assert!(!model.licence.is_empty() && !model.source.is_empty(), "{}", model.name);
+        Network::load(model.clone(), &manifest.folder, 1).unwrap();
+    }
+}
+
+#[test]
+fn another_file_under_the_same_name_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let spec = expression_spec();
+    let mut bytes = genuine();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    std::fs::write(folder.path().join(&spec.file), bytes).unwrap();
+    let error = Network::load(spec, folder.path(), 1).err().unwrap().to_string();
+    assert!(error.contains("sha256"), "{error}");
+}
+
+#[test]
+fn a_network_that_answers_otherwise_is_refused() {
+    let manifest = manifest();
+    let mut spec = expression_spec();
+    // The same golden output, asked with another picture.
+    spec.golden.as_mut().unwrap().input = "golden/face-112.png".into();
+    spec.input.range = [0.0, 128.0];
+    let error = Network::load(spec, &manifest.folder, 1).err().unwrap().to_string();
+    assert!(error.contains("golden"), "{error}");
+}
+
+#[test]
+fn wrong_descriptions_are_told() {
+    let manifest = manifest();
+    let mut wrong_size = expression_spec();
+    wrong_size.input.width = 96;
+    wrong_size.input.height = 96;
+    let mut wrong_classes = expression_spec();
+    wrong_classes.classes.pop();
+    let mut wrong_output = expression_spec();
+    wrong_output.outputs[0].shape = vec![1, 8];
+    for spec in [wrong_size, wrong_classes, wrong_output] {
+        let error = Network::load(spec, &manifest.folder, 1).err().unwrap().to_string();
+        assert!(error.contains("face-api-expression.onnx"), "{error}");
+    }
+}
+
+#[test]
+fn truncated_files_are_refused_wherever_they_end() {
+    let bytes = genuine();
+    for share in 0..40 {
+        let length = bytes.len() * share / 40;
+        assert!(load(&bytes[..length]).is_err(), "cut at {length}");
+    }
+}
+
+#[test]
+fn damaged_files_never_panic() {
+    let bytes = genuine();
+    let mut stream = ferscope::random::Stream::new(1, "test", "damage");
+    for _ in 0..60 {
+        let mut damaged = bytes.clone();
+        for _ in 0..1 + stream.below(8) {
+            // Mostly in the structure: names, shapes and attributes lie between the weights.
+            let place = stream.below(damaged.len());
+            damaged[place] = stream.bits() as u8;
+        }
+        // Either outcome is fine, a changed weight is no fault of form; a panic is not.
+        let _ = load(&damaged);
+    }
+}
+
+#[test]
+fn hostile_structures_are_refused_with_the_node_named() {
+    use tract_onnx::pb;
+    use tract_onnx::prelude::Framework;
+
+    let genuine = tract_onnx::onnx().proto_model_for_read(&mut genuine().as_slice()).unwrap();
+    let refused = |change: &dyn Fn(&mut pb::GraphProto)| {
+        let mut model = genuine.clone();
+        change(model.graph.as_mut().unwrap());
+        load(&prost::Message::encode_to_vec(&model)).err().expect("must be refused")
+    };
+    let first_name = genuine.graph.as_ref().unwrap().initializer[0].name.clone();
+
+    let error = refused(&|graph| graph.initializer[0].dims = vec![1 << 40, 1 << 40]);
+    assert!(error.contains(&first_name), "{error}");
+    let error = refused(&|graph| graph.initializer[0].dims = vec![-3]);
+    assert!(error.contains(&first_name) && error.contains("negative"), "{error}");
+    let error = refused(&|graph| {
+        graph.initializer[0].data_location =
+            Some(pb::tensor_proto::DataLocation::External as i32);
+        graph.initializer[0].external_data = vec![pb::StringStringEntryProto {
+            key: "location".to_owned(),
+            value: "../../../etc/passwd".to_owned(),
+        }];
+    });
+    assert!(error.contains(&first_name) && error.contains("another file"), "{error}");
+    let error = refused(&|graph| graph.node[0].input[0] = "nowhere".to_owned());
+    assert!(error.contains("nowhere"), "{error}");
+    let error = refused(&|graph| graph.output[0].name = "nothing".to_owned());
+    assert!(error.contains("nothing"), "{error}");
+    let error = refused(&|graph| {
+        graph.node[0].op_type = "Loop".to_owned();
+        graph.node[0].name = "endless".to_owned();
+    });
+    assert!(error.contains("endless"), "{error}");
+    let error = refused(&|graph| {
+        graph.node[0].op_type = "NoSuchOperator".to_owned();
+        graph.node[0].name = "unheard-of".to_owned();
+    });
+    assert!(error.contains("unheard-of"), "{error}");
+    let error = refused(&|graph| {
+        let shape = pb::TensorProto {
+            name: "bomb-shape".to_owned(),
+            dims: vec![3],
+            data_type: pb::tensor_proto::DataType::Int64 as i32,
+            int64_data: vec![1 << 20; 3],
+            ..Default::default()
+        };
+        let bomb = pb::NodeProto {
+            name: "bomb".to_owned(),
+            op_type: "ConstantOfShape".to_owned(),
+            input: vec!["bomb-shape".to_owned()],
+            output: vec!["bomb-output".to_owned()],
+            ..Default::default()
+        };
+        graph.initializer.push(shape);
+        graph.node.insert(0, bomb);
+    });
+    assert!(error.contains("bomb"), "{error}");
+}
+
+/// A user's network: the shipped file under another name, with a description beside it.
+fn users_network(folder: &Path, description: &str) -> PathBuf {
+    let path = folder.join("mine.onnx");
+    std::fs::write(&path, genuine()).unwrap();
+    std::fs::write(folder.join("mine.toml"), description).unwrap();
+    path
+}
+
+const DESCRIPTION: &str = r#"
+classes = ["neutral", "happiness", "sadness", "anger", "fear", "disgust", "surprise"]
+[input]
+width = 112
+height = 112
+colour = "grey"
+range = [0.0, 255.0]
+layout = "nchw"
+"#;
+
+#[test]
+fn a_users_network_needs_only_a_short_description() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = users_network(folder.path(), DESCRIPTION);
+    let network = path.to_string_lossy().into_owned();
+    let network = appliance::open_classifier(&Options { network, ..common::options() }).unwrap();
+    assert_eq!(network.spec().name, "mine");
+    assert_eq!(network.sha256(), expression_spec().sha256.unwrap());
+}
+
+#[test]
+fn a_users_description_is_checked() {
+    let folder = tempfile::tempdir().unwrap();
+    for (description, expected) in [
+        ("", "input"),
+        ("classes = [\"joy\"]", "joy"),
+        (&DESCRIPTION.replace("classes", "labels"), "labels"),
+        (&DESCRIPTION.replace(", \"surprise\"", ""), "classes"),
+        (&DESCRIPTION.replace("height = 112", "height = 96"), "square"),
+        (&DESCRIPTION.replace("nchw", "nhwc"), "layout"),
+    ] {
+        let path = users_network(folder.path(), description);
+        let network = path.to_string_lossy().into_owned();
+        let error = appliance::open_classifier(&Options { network, ..common::options() })
+            .err()
+            .unwrap()
+            .to_string();
+        assert!(error.contains(expected) && error.contains("mine"), "{error}");
+    }
+}
