@@ -64,8 +64,22 @@ fn explain_writes_every_file_it_promises() {
     let face = out.join("frame-006_1");
     let explanation = read_json(&face.join("explanation.json"));
     for key in [
-        "box", "log10_nfa", "landmarks", "angle", "network", "network_sha256", "probabilities",
-        "class", "samples", "design", "seed", "segments", "weights", "intercept", "r2", "timings_ms",
+        "box",
+        "log10_nfa",
+        "landmarks",
+        "angle",
+        "network",
+        "sha256",
+        "probabilities",
+        "explained_class",
+        "samples",
+        "design",
+        "seed",
+        "segments",
+        "weights",
+        "intercept",
+        "r2",
+        "timings_ms",
     ] {
         assert!(!explanation[key].is_null(), "{key}");
     }
@@ -115,7 +129,8 @@ fn explain_takes_a_design_and_superpixels_from_files() {
     let design = folder.path().join("design.npy");
     let segments = folder.path().join("segments.png");
     // Four quarters, all 16 ways to hide them; NumPy's own default type is i64.
-    let rows = ndarray::Array2::from_shape_fn((16, 4), |(row, column)| ((15 - row) >> column & 1) as i64);
+    let rows =
+        ndarray::Array2::from_shape_fn((16, 4), |(row, column)| ((15 - row) >> column & 1) as i64);
     ndarray_npy::write_npy(&design, &rows).unwrap();
     image::GrayImage::from_fn(112, 112, |x, y| image::Luma([(x / 56 + 2 * (y / 56)) as u8]))
         .save(&segments)
@@ -166,7 +181,9 @@ fn bad_pictures_get_a_line_each_and_the_batch_goes_on() {
     let output = ferscope(&["classify", text(&inside), "missing.jpg", "--out", text(&out)]);
     assert_eq!(code(&output), 1);
     let told = errors(&output);
-    for name in ["no-face.jpg", "text.jpg", "nothing.png", "cut.jpg", "dot.png", "huge.png", "missing.jpg"] {
+    for name in
+        ["no-face.jpg", "text.jpg", "nothing.png", "cut.jpg", "dot.png", "huge.png", "missing.jpg"]
+    {
         let lines = told.lines().filter(|line| line.contains(name)).count();
         assert_eq!(lines, 1, "one line for {name}: {told}");
     }

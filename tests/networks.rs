@@ -125,8 +125,7 @@ fn hostile_structures_are_refused_with_the_node_named() {
     let error = refused(&|graph| graph.initializer[0].dims = vec![-3]);
     assert!(error.contains(&first_name) && error.contains("negative"), "{error}");
     let error = refused(&|graph| {
-        graph.initializer[0].data_location =
-            Some(pb::tensor_proto::DataLocation::External as i32);
+        graph.initializer[0].data_location = Some(pb::tensor_proto::DataLocation::External as i32);
         graph.initializer[0].external_data = vec![pb::StringStringEntryProto {
             key: "location".to_owned(),
             value: "../../../etc/passwd".to_owned(),
@@ -166,6 +165,28 @@ fn hostile_structures_are_refused_with_the_node_named() {
         graph.node.insert(0, bomb);
     });
     assert!(error.contains("bomb"), "{error}");
+}
+
+#[test]
+fn a_batch_left_open_is_fixed() {
+    use tract_onnx::pb::{self, tensor_shape_proto::dimension::Value, type_proto};
+    use tract_onnx::prelude::Framework;
+
+    let mut model = tract_onnx::onnx().proto_model_for_read(&mut genuine().as_slice()).unwrap();
+    let graph = model.graph.as_mut().unwrap();
+    for end in graph.input.iter_mut().chain(&mut graph.output) {
+        let Some(type_proto::Value::TensorType(tensor)) =
+            end.r#type.as_mut().and_then(|t| t.value.as_mut())
+        else {
+            panic!("inputs and outputs are tensors");
+        };
+        let batch = pb::tensor_shape_proto::Dimension {
+            value: Some(Value::DimParam("batch".to_owned())),
+            ..Default::default()
+        };
+        tensor.shape.as_mut().unwrap().dim[0] = batch;
+    }
+    load(&prost::Message::encode_to_vec(&model)).unwrap();
 }
 
 /// A user's network: the shipped file under another name, with a description beside it.

@@ -26,6 +26,9 @@ struct ReferenceFace {
     intercept: f64,
     #[serde(default)]
     r2: f64,
+    /// The weights of 5,000 independent samples.
+    #[serde(default)]
+    many: Vec<f64>,
 }
 
 fn folder() -> std::path::PathBuf {
@@ -80,7 +83,10 @@ fn superpixels_agree_with_scikit_image() {
     }
     let mean = indices.iter().sum::<f64>() / indices.len() as f64;
     let lowest = indices.iter().copied().fold(1.0, f64::min);
-    println!("adjusted Rand index over {} faces: mean {mean:.4}, lowest {lowest:.4}", indices.len());
+    println!(
+        "adjusted Rand index over {} faces: mean {mean:.4}, lowest {lowest:.4}",
+        indices.len()
+    );
     assert!(indices.len() >= 30 && mean >= 0.98);
 }
 
@@ -110,6 +116,39 @@ fn weights_agree_with_lime_and_onnxruntime() {
         "largest difference over {explained} faces: {largest_difference:.1e} of the largest weight"
     );
     assert!(explained >= 20 && largest_difference < 1e-3);
+}
+
+/// Pearson's correlation.
+fn correlation(a: &[f64], b: &[f64]) -> f64 {
+    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+    let (mean_a, mean_b) = (mean(a), mean(b));
+    let product = |a: &[f64], mean_a, b: &[f64], mean_b| -> f64 {
+        a.iter().zip(b).map(|(a, b)| (a - mean_a) * (b - mean_b)).sum()
+    };
+    product(a, mean_a, b, mean_b)
+        / (product(a, mean_a, a, mean_a) * product(b, mean_b, b, mean_b)).sqrt()
+}
+
+#[test]
+fn few_orthogonal_samples_agree_with_many_independent_ones() {
+    let mut classifier = common::classifier(2);
+    let faces: Vec<_> = reference().into_iter().filter(|face| !face.many.is_empty()).collect();
+    // Least mean correlations: what the same design reached on 20 photographs when the project was planned.
+    for (samples, least) in [(100, 0.75), (150, 0.83), (300, 0.89)] {
+        let mut sum = 0.0;
+        for face in &faces {
+            let superpixels = reference_superpixels(face);
+            let class = classifier.classes().iter().position(|c| c.name() == face.class).unwrap();
+            let mut stream = Stream::new(1, "design", &face.name);
+            let design = Design::hadamard(samples, superpixels.count(), &mut stream);
+            let surrogate =
+                explain(&mut classifier, &crop(face), &superpixels, &design, class).unwrap();
+            sum += correlation(&surrogate.weights, &face.many);
+        }
+        let mean = sum / faces.len() as f64;
+        println!("{samples} samples: mean correlation {mean:.3} over {} faces", faces.len());
+        assert!(mean >= least, "{samples} samples: {mean:.3}");
+    }
 }
 
 #[test]

@@ -6,7 +6,8 @@
 
 For each crop it writes <name>.png (the crop), <name>_segments.png (scikit-image's labels) and, in explanations.json, the weights and
 intercept that lime fits for the class the network predicts. All faces share one design, design.npy: a face with k superpixels
-uses its first k columns. tests/reference.rs compares ferscope with these files.
+uses its first k columns. "many" are the weights of 5,000 samples of their own, to which few-sample designs are compared.
+tests/reference.rs compares ferscope with these files.
 
 """
 
@@ -20,11 +21,14 @@ import numpy
 import onnxruntime
 from lime import lime_image
 from PIL import Image
+import sklearn.metrics
 from skimage.segmentation import slic
+from sklearn.linear_model import Ridge
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 NETWORK = "face-api-expression"
 SAMPLES = 1000
+MANY = 5000
 MOST_SUPERPIXELS = 48
 SEED = 20241123
 
@@ -95,6 +99,19 @@ def explain(classifier, crop, labels, design):
     return label, weights, explanation.intercept[label], score[label] if isinstance(score, dict) else score
 
 
+def weights_of_many(classifier, crop, labels, label, seed):
+    """The weights of 5,000 independent samples, fitted as lime does."""
+    design = numpy.random.default_rng([SEED, seed]).integers(0, 2, (MANY, labels.max() + 1))
+    design[0] = 1
+    targets = []
+    for row in design:
+        visible = numpy.where(row[labels] == 1, crop, 0)
+        targets.append(classifier([numpy.repeat(visible[:, :, None], 3, axis=2) / 255.0])[0][label])
+    distances = sklearn.metrics.pairwise_distances(design, design[:1], metric="cosine").ravel()
+    kernel = numpy.sqrt(numpy.exp(-(distances ** 2) / 0.25 ** 2))
+    return Ridge(alpha=1, fit_intercept=True).fit(design, targets, sample_weight=kernel).coef_
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("crops", type=pathlib.Path, help="folder that `ferscope crop --size 112` wrote")
@@ -119,7 +136,8 @@ def main():
         if index < arguments.explained:
             label, weights, intercept, r2 = explain(classifier, crop, labels, design)
             face |= {"class": classifier.spec["classes"][label], "weights": weights.tolist(),
-                     "intercept": float(intercept), "r2": float(r2)}
+                     "intercept": float(intercept), "r2": float(r2),
+                     "many": weights_of_many(classifier, crop, labels, label, index).tolist()}
         faces.append(face)
         print(f"{index + 1} of {len(paths)}: {path.stem} {face['segments']} superpixels", flush=True)
     (arguments.out / "explanations.json").write_text(json.dumps({"faces": faces}, indent=1) + "\n")

@@ -84,18 +84,23 @@ def shadow_of(figure, places, normals, lights):
     return light / SHADOW_TAPS
 
 
-def occlusion_of(nearness, pixels_per_unit):
+def occlusion_of(nearness, pixels_per_unit, oversampling):
     """Darken what lies deeper than its surroundings: eye sockets, nose sides, lips, mouth, collar.
 
-    Compares the depth picture with blurred copies of itself at three sizes; 1 is open, 0 closed.
+    Compares the depth picture with blurred copies of itself at three sizes; 1 is open, 0 closed. The copies are made at
+    the finished picture's size: a blur needs no oversampling.
     """
     covered = np.isfinite(nearness)
     filled = np.where(covered, nearness, 0.0).astype(np.float32)
-    share = covered.astype(np.float32)
+    height, width = filled.shape
+    blocks = (height // oversampling, oversampling, width // oversampling, oversampling)
+    small = filled.reshape(blocks).mean(axis=(1, 3))
+    share = covered.astype(np.float32).reshape(blocks).mean(axis=(1, 3))
     open_sky = np.ones_like(filled)
     for radius, reach, strength in ((0.22, 0.5, 0.75), (0.7, 1.0, 0.50), (2.2, 2.2, 0.24)):
         sigma = radius * pixels_per_unit
-        around = gaussian_filter(filled, sigma, truncate=2.5) / np.maximum(gaussian_filter(share, sigma, truncate=2.5), 1e-3)
+        around = gaussian_filter(small, sigma, truncate=2.5) / np.maximum(gaussian_filter(share, sigma, truncate=2.5), 1e-3)
+        around = np.repeat(np.repeat(around, oversampling, axis=0), oversampling, axis=1)
         deeper = np.clip(around - filled, 0, reach)
         open_sky *= np.exp(-strength * deeper)
     return np.where(covered, np.clip(open_sky, 0.05, 1), 1.0)

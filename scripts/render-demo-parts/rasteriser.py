@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 NOTHING = -1
-CANDIDATES_AT_ONCE = 4_000_000
+CANDIDATES_AT_ONCE = 250_000  # few enough to stay in the cache
 
 
 @dataclass

@@ -50,7 +50,7 @@ def _draw_figure(picture, figure, pose, lights, rest_landmarks, oversampling):
     # Hair sheets are seen from both sides.
     normals[(part == HAIR) & _shows_its_back(screen, corners)] *= -1
 
-    occlusion = lighting.occlusion_of(seen.nearness, pose.pixels_per_unit * oversampling).reshape(-1)[seen.pixel]
+    occlusion = lighting.occlusion_of(seen.nearness, pose.pixels_per_unit, oversampling).reshape(-1)[seen.pixel]
     shadow = lighting.shadow_of(figure, places, normals, lights)
     colour = np.zeros((len(seen.pixel), 3))
     for kind in np.unique(part):

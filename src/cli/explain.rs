@@ -87,9 +87,9 @@ struct Record<'a> {
     /// Degrees, positive when the eye on the right stands lower.
     angle: f64,
     network: &'a str,
-    network_sha256: &'a str,
+    /// Of the network's file.
+    sha256: &'a str,
     probabilities: BTreeMap<&'static str, f32>,
-    #[serde(rename = "class")]
     explained_class: Expression,
     samples: usize,
     design: &'a str,
@@ -348,7 +348,7 @@ impl<'a> Explainer<'a> {
             landmarks: face.landmarks.points(),
             angle: face.levelled.map.angle_degrees(),
             network: &spec.name,
-            network_sha256: self.classifier.sha256(),
+            sha256: self.classifier.sha256(),
             probabilities: probabilities.iter().map(|(class, p)| (class.name(), *p)).collect(),
             explained_class: face.prediction.expression,
             samples: face.samples,
@@ -413,7 +413,7 @@ impl<'a> Explainer<'a> {
         for (expression, mean) in &means {
             let count = self.sums[expression].explanations();
             let own = self.masks.get(*expression).expect("each of the six has a mask");
-            let mut notes = vec![format!("{count} faces")];
+            let mut notes = vec![format!("{count} face{}", if count == 1 { "" } else { "s" })];
             if let Some(mean) = mean {
                 let stretched = stretch(mean);
                 let level = otsu_level(&stretched);
@@ -452,7 +452,7 @@ impl<'a> Explainer<'a> {
             summary_path,
             &Summary {
                 network: &network,
-                network_sha256: self.classifier.sha256(),
+                sha256: self.classifier.sha256(),
                 masks: self.args.masks,
                 design: &self.args.design,
                 seed: self.args.seed,
@@ -488,7 +488,7 @@ struct Explained<'a> {
 #[derive(Serialize)]
 struct Summary<'a> {
     network: &'a str,
-    network_sha256: &'a str,
+    sha256: &'a str,
     masks: MaskSet,
     design: &'a str,
     seed: u64,

@@ -61,7 +61,8 @@ impl Design {
     /// An economical design: blocks of a Hadamard matrix and its complement.
     ///
     /// Inside a block any two superpixels are visible together, apart, and hidden together equally often, and each sample
-    /// stands beside its complement (fold-over, which removes interactions of two superpixels from the weights). Every block
+    /// stands beside its complement (fold-over, which keeps interactions of two superpixels out of the weights). One large block is
+    /// better than several small ones: what interactions of three superpixels add to the weights is spread over more columns. Every block
     /// assigns superpixels to columns at random, flips columns at random and takes its rows in random order, so blocks are independent and
     /// unbiased. The last block is cut to the number of rows asked for.
     ///
@@ -69,7 +70,7 @@ impl Design {
     /// When there are no columns.
     pub fn hadamard(rows: usize, columns: usize, stream: &mut Stream) -> Self {
         let mut design = Design::all_visible(rows, columns);
-        let order = hadamard_order(columns + 1);
+        let order = hadamard_order(rows, columns);
         let matrix = hadamard(order);
         let mut row_order: Vec<usize> = (0..order).collect();
         // Column 0 of the matrix is constant and would show or hide a superpixel in all rows of a half.
@@ -135,9 +136,15 @@ impl Design {
     }
 }
 
-/// The smallest order at least `least` that the two constructions below reach.
-fn hadamard_order(least: usize) -> usize {
-    (least.max(2)..).find(|&order| constructible(order)).expect("powers of two are without end")
+/// Matrices beyond this order bring nothing more and take memory.
+const LARGEST_ORDER: usize = 512;
+
+/// The largest order whose block fits into the rows beside row 0, or at least one that has a column per superpixel.
+fn hadamard_order(rows: usize, columns: usize) -> usize {
+    let fitting = (rows.saturating_sub(1) / 2).min(LARGEST_ORDER);
+    let largest_fitting = (columns + 1..=fitting).rev().find(|&order| constructible(order));
+    let smallest = || (columns + 1..).find(|&order| constructible(order));
+    largest_fitting.or_else(smallest).expect("there is a power of two beyond any number")
 }
 
 fn constructible(order: usize) -> bool {
@@ -195,9 +202,9 @@ mod tests {
 
     #[test]
     fn hadamard_matrices_are_orthogonal_and_their_first_column_is_constant() {
-        for least in 2..=100 {
-            let order = hadamard_order(least);
-            assert!(order >= least && order <= least.next_power_of_two());
+        for columns in 1..=100 {
+            let order = hadamard_order(2, columns);
+            assert!(order > columns && order <= (columns + 1).next_power_of_two());
             let matrix = hadamard(order);
             for a in 0..order {
                 assert_eq!(matrix[a * order], 1);
@@ -208,6 +215,15 @@ mod tests {
                     assert_eq!(2 * agree, order, "rows {a} and {b} of order {order}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn blocks_are_as_large_as_the_rows_allow() {
+        for (rows, columns, order) in
+            [(64, 30, 32), (100, 30, 48), (150, 30, 72), (300, 30, 144), (100_000, 30, 512)]
+        {
+            assert_eq!(hadamard_order(rows, columns), order);
         }
     }
 

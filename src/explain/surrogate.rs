@@ -73,8 +73,8 @@ impl Surrogate {
             residual += weight * (target - imitated).powi(2);
             variance += weight * (target - mean_target).powi(2);
         }
-        // A network that always says the same is imitated without error.
-        let r2 = if variance > 0.0 { 1.0 - residual / variance } else { 1.0 };
+        // A network that always says the same (up to rounding) is imitated without error.
+        let r2 = if variance > 1e-20 * total { 1.0 - residual / variance } else { 1.0 };
         Surrogate { weights, intercept, r2 }
     }
 }

@@ -8,14 +8,16 @@ use serde::Deserialize;
 
 /// The background model of one detector's scores.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct BackgroundModel {
     model: String,
     sha256: String,
     /// Windows per picture.
     tests: f64,
-    /// Logit and the decimal logarithm of the share of background windows whose logit is at least as high.
+    /// Logit, and the decimal logarithm of the probability that a background window has a logit at least as high and is the
+    /// strongest of those it overlaps.
     knots: Vec<[f64; 2]>,
+    /// How the logarithm falls per unit of logit beyond the last knot.
+    tail_slope: f64,
 }
 
 /// Why a background model cannot be used.
@@ -28,12 +30,13 @@ pub enum BackgroundModelError {
     #[error("has no background model for the detector {0}: run scripts/measure-background")]
     Missing(String),
     /// The knots do not describe a falling curve.
-    #[error("{0}: needs at least two knots with rising logits and falling probabilities")]
+    #[error(
+        "{0}: needs at least two knots with rising logits and falling probabilities, and a falling tail"
+    )]
     Knots(String),
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct BackgroundFile {
     background: Vec<BackgroundModel>,
 }
@@ -53,7 +56,9 @@ impl BackgroundModel {
             .ok_or_else(|| BackgroundModelError::Missing(detector.to_owned()))?;
         let falls =
             model.knots.windows(2).all(|pair| pair[0][0] < pair[1][0] && pair[0][1] > pair[1][1]);
-        if model.knots.len() < 2 || !falls || !(model.tests >= 1.0) {
+        let is_usable =
+            model.knots.len() >= 2 && falls && model.tests >= 1.0 && model.tail_slope < 0.0;
+        if !is_usable {
             return Err(BackgroundModelError::Knots(detector.to_owned()));
         }
         Ok(model)
@@ -66,15 +71,24 @@ impl BackgroundModel {
 
     /// Decimal logarithm of the expected number of false faces per picture at this score.
     ///
-    /// Between knots the logarithm of the probability is interpolated; beyond the last it falls on along the last
-    /// segment; below the first knot every window is background.
+    /// Between knots the logarithm of the probability is interpolated; beyond the last it falls on along the fitted tail; scores below
+    /// the first knot were not measured and count as that knot's.
     pub fn log10_nfa(&self, logit: f64) -> f64 {
         let after = self.knots.partition_point(|knot| knot[0] < logit);
-        if after == 0 || logit.is_nan() {
-            return self.tests.log10();
-        }
-        let upper = after.min(self.knots.len() - 1);
-        let ([x0, y0], [x1, y1]) = (self.knots[upper - 1], self.knots[upper]);
-        self.tests.log10() + y0 + (logit - x0) * (y1 - y0) / (x1 - x0)
+        let log10_probability = if after == 0 || logit.is_nan() {
+            self.knots[0][1]
+        } else if let Some(&[right, low]) = self.knots.get(after) {
+            let [left, high] = self.knots[after - 1];
+            high + (logit - left) * (low - high) / (right - left)
+        } else {
+            let [left, high] = self.knots[after - 1];
+            high + (logit - left) * self.tail_slope
+        };
+        self.tests.log10() + log10_probability
+    }
+
+    /// The largest epsilon the model reaches: the expected false faces per picture at the lowest score measured.
+    pub fn largest_epsilon(&self) -> f64 {
+        10f64.powf(self.tests.log10() + self.knots[0][1])
     }
 }

@@ -40,6 +40,16 @@ pub enum DetectorError {
         /// The network at hand.
         found: String,
     },
+    /// So many false faces were not measured.
+    #[error(
+        "an epsilon of {epsilon} is beyond the background model, which reaches {largest:.2} expected false faces per picture"
+    )]
+    Epsilon {
+        /// The epsilon asked for.
+        epsilon: f64,
+        /// The largest there is.
+        largest: f64,
+    },
 }
 
 impl Detector {
@@ -47,7 +57,7 @@ impl Detector {
     /// picture.
     ///
     /// # Errors
-    /// When the network is no BlazeFace or the background model was measured on another one.
+    /// When the network is no BlazeFace, the background model was measured on another one, or does not reach epsilon.
     pub fn new(
         network: Network,
         background: BackgroundModel,
@@ -65,6 +75,10 @@ impl Detector {
                 expected: background.sha256().to_owned(),
                 found: network.sha256().to_owned(),
             });
+        }
+        let largest = background.largest_epsilon();
+        if epsilon >= largest {
+            return Err(DetectorError::Epsilon { epsilon, largest });
         }
         let outputs = vec![0.0; network.output_len()];
         Ok(Detector {

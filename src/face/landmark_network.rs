@@ -2,11 +2,18 @@
 
 use image::RgbImage;
 
-use super::{Detection, LandmarkModel, Landmarks, Similarity};
+use super::{Detection, LandmarkModel, Landmarks, Point, Similarity};
 use crate::network::{Network, NetworkError};
 
 /// Side of the network's crop over the longer side of the detection's box.
 const CROP_SCALE: f32 = 1.25;
+
+/// What is added to the network's points, in pixels of its crop, beyond the half pixel between a crop's edge and its first centre.
+///
+/// The network places every point 0.94 pixels too far left: on 102 photographs and their mirror images, x differs by twice that
+/// between a point and its mirrored twin, which needs no labels to see. In y the hand-placed points of the same photographs
+/// show half a pixel.
+const OFFSET: Point = [0.94, 0.5];
 
 /// Places landmarks with a convolutional network whose outputs are x and y of each landmark as shares of its crop.
 pub struct LandmarkNetwork {
@@ -47,8 +54,8 @@ impl LandmarkModel for LandmarkNetwork {
         )?;
         let (shares, _) = shares.as_chunks::<2>();
         Ok(Landmarks::new(std::array::from_fn(|index| {
-            // Shares are measured from the crop's edge, half a pixel before the first centre.
-            map.to_picture(shares[index].map(|share| share * size as f32 - 0.5))
+            let in_crop = |axis: usize| shares[index][axis] * size as f32 - 0.5 + OFFSET[axis];
+            map.to_picture([in_crop(0), in_crop(1)])
         })))
     }
 }

@@ -367,9 +367,11 @@ fn plan(bytes: &[u8], spec: &ModelSpec) -> Result<Arc<TypedRunnableModel>, Netwo
         let fact = typed.output_fact(index).map_err(malformed)?;
         let found = fact.shape.as_concrete().map(<[usize]>::to_vec);
         if found.as_ref() != Some(&output.shape) || fact.datum_type != f32::datum_type() {
+            let hint =
+                if spec.job == Job::Expression { "; `classes` names each number" } else { "" };
             return Err(NetworkProblem::Shape(format!(
-                "output {index} `{}` has type {:?}, expected f32 of shape {:?}",
-                output.name, fact, output.shape
+                "output {index} `{}` is {fact:?}, expected f32 of shape {:?}{hint}",
+                output.name, output.shape
             )));
         }
     }
@@ -406,16 +408,24 @@ fn check_ends(model: &InferenceModel, spec: &ModelSpec) -> Result<(), NetworkPro
     Ok(())
 }
 
-/// The file's own input shape must allow the described one.
+/// The file's own input shape must allow the described one; a batch or size it leaves open does.
 fn check_input(model: &InferenceModel, shape: &[usize; 4]) -> Result<(), NetworkProblem> {
     let fact =
         model.input_fact(0).map_err(|error| NetworkProblem::Malformed(format!("{error:#}")))?;
-    let wanted: InferenceFact = f32::fact(shape).into();
-    fact.unify(&wanted).map(drop).map_err(|_| {
-        NetworkProblem::Shape(format!(
-            "takes {fact:?}, described as f32 of shape {shape:?}: correct `width`, `height` or `layout`"
-        ))
-    })
+    let allows = |dimension: &DimFact, described: usize| {
+        let fixed = dimension.concretize().and_then(|dimension| dimension.to_usize().ok());
+        fixed.is_none_or(|fixed| fixed == described)
+    };
+    let rank = fact.shape.rank().concretize();
+    let type_allows = fact.datum_type().is_none_or(|found| found == f32::datum_type());
+    let shape_allows =
+        fact.shape.dims().zip(shape).all(|(dimension, &described)| allows(dimension, described));
+    if type_allows && rank.is_none_or(|rank| rank == 4) && shape_allows {
+        return Ok(());
+    }
+    Err(NetworkProblem::Shape(format!(
+        "takes {fact:?}, described as f32 of shape {shape:?}: correct `width`, `height` or `layout`"
+    )))
 }
 
 fn golden_pixels(path: &Path, spec: &ModelSpec) -> Result<Vec<u8>, String> {

@@ -4,11 +4,11 @@ use image::{GrayImage, Rgb, RgbImage, imageops};
 use imageproc::drawing;
 use imageproc::rect::Rect;
 
-use super::colour_map::{AGAINST, FOR, heat, tint};
+use super::colour_map::{AGAINST, FOR, blend, heat, tint};
 use super::text;
 use crate::explain::Superpixels;
 use crate::expression::Expression;
-use crate::standard_face::{FACE_HEIGHT, FACE_WIDTH};
+use crate::standard_face::{FACE_HEIGHT, FACE_WIDTH, StandardFace};
 
 const PAPER: Rgb<u8> = Rgb([250, 250, 248]);
 const INK: Rgb<u8> = Rgb([32, 34, 40]);
@@ -91,7 +91,47 @@ fn relevance_panel(face: &ExplainedFace, plain: &RgbImage) -> RgbImage {
     })
 }
 
-/// A heatmap of the standard face in heat colours, stretched to its own largest value, with the outline of a mask.
+/// Runs of landmarks (first and last number, closed or not) that make a face recognisable: jaw, brows, nose, eyes, lips.
+const FACE_LINES: [(usize, usize, bool); 9] = [
+    (1, 17, false),
+    (18, 22, false),
+    (23, 27, false),
+    (28, 31, false),
+    (32, 36, false),
+    (37, 42, true),
+    (43, 48, true),
+    (49, 60, true),
+    (61, 68, true),
+];
+
+/// Draws the standard face's features over a picture of it.
+fn draw_face_lines(picture: &mut RgbImage) {
+    let landmarks = StandardFace::default().landmarks();
+    let scale =
+        [picture.width() as f32 / FACE_WIDTH as f32, picture.height() as f32 / FACE_HEIGHT as f32];
+    let place = |number: usize| {
+        let [x, y] = landmarks[number - 1];
+        ((x * scale[0]) as i32, (y * scale[1]) as i32)
+    };
+    for (first, last, closed) in FACE_LINES {
+        let next =
+            |number: usize| if number < last { Some(number + 1) } else { closed.then_some(first) };
+        for number in first..=last {
+            if let Some(next) = next(number) {
+                drawing::draw_antialiased_line_segment_mut(
+                    picture,
+                    place(number),
+                    place(next),
+                    Rgb([255; 3]),
+                    |line, below, weight| Rgb(blend(below.0, line.0, 0.45 * weight)),
+                );
+            }
+        }
+    }
+}
+
+/// A heatmap of the standard face in heat colours, stretched to its own largest value, with the face's features and the outline of a
+/// mask.
 fn heatmap_panel(map: &[f32], mask: Option<&[bool]>, width: u32, height: u32) -> RgbImage {
     let largest = map.iter().copied().fold(f32::MIN_POSITIVE, f32::max);
     let at = |x: u32, y: u32| {
@@ -99,13 +139,18 @@ fn heatmap_panel(map: &[f32], mask: Option<&[bool]>, width: u32, height: u32) ->
         let row = (y.min(height - 1) as usize * FACE_HEIGHT) / height as usize;
         row * FACE_WIDTH + column
     };
-    RgbImage::from_fn(width, height, |x, y| {
+    let mut picture = RgbImage::from_fn(width, height, |x, y| heat(map[at(x, y)] / largest));
+    draw_face_lines(&mut picture);
+    for (x, y, pixel) in picture.enumerate_pixels_mut() {
         let inside = |x, y| mask.is_some_and(|mask| mask[at(x, y)]);
         let neighbours =
             [(x + 1, y), (x, y + 1), (x.saturating_sub(1), y), (x, y.saturating_sub(1))];
         let is_outline = inside(x, y) && neighbours.iter().any(|&(x, y)| !inside(x, y));
-        if is_outline { OUTLINE } else { heat(map[at(x, y)] / largest) }
-    })
+        if is_outline {
+            *pixel = OUTLINE;
+        }
+    }
+    picture
 }
 
 fn write_column(picture: &mut RgbImage, face: &ExplainedFace, left: i32, top: i32, width: i32) {
@@ -188,7 +233,7 @@ pub fn heatmaps(title: &str, panels: &[HeatmapPanel]) -> RgbImage {
             text::write_centred(&mut picture, middle, y, 14.0, FAINT, note);
         }
     }
-    let legend = "bright: relevant for the class - outline: Ekman mask of the class";
+    let legend = "bright: relevant for the class; blue line: Ekman mask of the class; white lines: the standard face";
     text::write(&mut picture, 2 * MARGIN, size.1 - 26, 14.0, FAINT, legend);
     picture
 }
