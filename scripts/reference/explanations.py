@@ -90,7 +90,7 @@ def explain(classifier, crop, labels, design):
     explainer.random_state = GivenDesign(design)
     explanation = explainer.explain_instance(
         rgb, classifier, top_labels=1, hide_color=0, num_features=100_000, num_samples=len(design),
-        segmentation_fn=lambda _: labels, progress_bar=False)
+        segmentation_fn=lambda _: labels, random_seed=0)
     label = explanation.top_labels[0]
     weights = numpy.zeros(labels.max() + 1)
     for segment, weight in explanation.local_exp[label]:
