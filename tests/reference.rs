@@ -133,22 +133,28 @@ fn correlation(a: &[f64], b: &[f64]) -> f64 {
 fn few_orthogonal_samples_agree_with_many_independent_ones() {
     let mut classifier = common::classifier(2);
     let faces: Vec<_> = reference().into_iter().filter(|face| !face.many.is_empty()).collect();
-    // Least mean correlations: what the same design reached on 20 photographs when the project was planned.
-    for (samples, least) in [(100, 0.75), (150, 0.83), (300, 0.89)] {
+    let mut agreement = |samples, make: fn(usize, usize, &mut Stream) -> Design| {
         let mut sum = 0.0;
         for face in &faces {
             let superpixels = reference_superpixels(face);
             let class = classifier.classes().iter().position(|c| c.name() == face.class).unwrap();
             let mut stream = Stream::new(1, "design", &face.name);
-            let design = Design::hadamard(samples, superpixels.count(), &mut stream);
+            let design = make(samples, superpixels.count(), &mut stream);
             let surrogate =
                 explain(&mut classifier, &crop(face), &superpixels, &design, class).unwrap();
             sum += correlation(&surrogate.weights, &face.many);
         }
-        let mean = sum / faces.len() as f64;
+        sum / faces.len() as f64
+    };
+    // Over many seeds these painted faces reach .76, .82 and .89; 20 faces and one seed leave a standard error of about .02.
+    for (samples, least) in [(100, 0.72), (150, 0.78), (300, 0.87)] {
+        let mean = agreement(samples, Design::hadamard);
         println!("{samples} samples: mean correlation {mean:.3} over {} faces", faces.len());
         assert!(mean >= least, "{samples} samples: {mean:.3}");
     }
+    let (orthogonal, independent) = (agreement(150, Design::hadamard), agreement(150, Design::iid));
+    println!("150 samples: orthogonal {orthogonal:.3}, independent {independent:.3}");
+    assert!(orthogonal > independent + 0.02);
 }
 
 #[test]

@@ -263,7 +263,10 @@ def eyes(rest, person, lid_shade):
     colour *= lid_shade[:, None]
     on_iris = np.clip((IRIS_RADIUS + 0.2 - radius) / 0.1, 0, 1)
     return Surface(
-        colour, 0.35 + 1.3 * on_iris * (lid_shade > 0.4), np.full(len(rest), 140.0), np.tile([0.25, 0.2, 0.2], (len(rest), 1))
+        colour,
+        0.35 + 1.3 * on_iris * (lid_shade > 0.4),
+        np.full(len(rest), 140.0),
+        np.tile([0.25, 0.2, 0.2], (len(rest), 1)),
     )
 
 
@@ -300,7 +303,8 @@ def hair(rest, person):
         strands = layered_noise(rest * 3.2, person.seed + 31)
     else:
         bend = 0.12 * layered_noise(rest * 0.5, person.seed + 33)
-        strands = layered_noise(np.stack([(angle + bend) * 30, rest[:, 1] * 0.3, rest[:, 2] * 0.2], axis=1), person.seed + 31)
+        along = np.stack([(angle + bend) * 30, rest[:, 1] * 0.3, rest[:, 2] * 0.2], axis=1)
+        strands = layered_noise(along, person.seed + 31)
     fine = value_noise(np.stack([angle * 95, rest[:, 1] * 0.6, rest[:, 2] * 0.4], axis=1), person.seed + 34)
     colour = linear(person.hair) * np.exp(0.30 * strands + 0.26 * fine)[:, None]
     return Surface(

@@ -3,14 +3,13 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use super::batch::Batch;
 use super::crop::log10_nfa_text;
 use super::instrument::{ClassifierArgs, FinderArgs};
 use super::output::{failed, print, refuse_existing, write_file};
-use super::progress::Progress;
 use super::{Failure, exit_code};
 use crate::appliance;
 use crate::network::Classifier;
-use crate::source::{list_pictures, read_picture};
 
 /// Tell the expression of every face: a CSV line per face with a probability per class
 ///
@@ -43,10 +42,7 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     let mut finder = args.finder.open()?;
     let mut classifier = args.classifier.open(&args.finder)?;
     let size = classifier.crop_size().0;
-    let (pictures, problems) = list_pictures(&args.paths);
-    problems.iter().for_each(|problem| eprintln!("ferscope: {problem}"));
-    let mut failures = problems.len();
-    let progress = Progress::new(pictures.len(), "pictures");
+    let mut batch = Batch::new(&args.paths);
     let shown = args.out.clone().unwrap_or_else(|| PathBuf::from("standard output"));
     let table_failed = |error: csv::Error| failed(&shown, error);
 
@@ -54,40 +50,22 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     let fixed = ["picture", "face", "x", "y", "width", "height", "log10_nfa", "class"];
     let classes = classifier.classes().iter().map(|class| class.name());
     table.write_record(fixed.into_iter().chain(classes)).map_err(table_failed)?;
-    for file in &pictures {
-        let faces = match read_picture(&file.path) {
-            Ok(picture) if args.whole => finder.whole(&picture, size)?.into_iter().collect(),
-            Ok(picture) => finder.faces(&picture, size)?,
-            Err(error) => {
-                failures += 1;
-                progress.say(&format!("ferscope: {error}"));
-                progress.advance();
-                continue;
-            }
-        };
-        if faces.is_empty() {
-            failures += 1;
-            progress.say(&format!("ferscope: {}: no face found", file.path.display()));
+    batch.for_each_face(&mut finder, size, args.whole, |file, number, face| {
+        let prediction = appliance::classify(&mut classifier, &face.levelled.crop)?;
+        let bounding_box = face.detection.bounding_box;
+        let mut row = vec![file.path.display().to_string(), number.to_string()];
+        for value in [bounding_box.x, bounding_box.y, bounding_box.width, bounding_box.height] {
+            row.push(format!("{value:.2}"));
         }
-        for (index, face) in faces.iter().enumerate() {
-            let prediction = appliance::classify(&mut classifier, &face.levelled.crop)?;
-            let bounding_box = face.detection.bounding_box;
-            let mut row = vec![file.path.display().to_string(), (index + 1).to_string()];
-            for value in [bounding_box.x, bounding_box.y, bounding_box.width, bounding_box.height] {
-                row.push(format!("{value:.2}"));
-            }
-            row.push(log10_nfa_text(face.detection.log10_nfa));
-            row.push(prediction.expression.to_string());
-            row.extend(prediction.probabilities.iter().map(|value| format!("{value:.6}")));
-            table.write_record(row).map_err(table_failed)?;
-        }
-        progress.advance();
-    }
-    progress.finish();
+        row.push(log10_nfa_text(face.detection.log10_nfa));
+        row.push(prediction.expression.to_string());
+        row.extend(prediction.probabilities.iter().map(|value| format!("{value:.6}")));
+        table.write_record(row).map_err(table_failed)
+    })?;
     let bytes = table.into_inner().map_err(|error| failed(&shown, error))?;
     match &args.out {
         Some(path) => write_file(path, &bytes)?,
         None => print(&String::from_utf8_lossy(&bytes)),
     }
-    Ok(exit_code(failures))
+    Ok(exit_code(batch.failures))
 }

@@ -3,12 +3,11 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use super::batch::Batch;
 use super::instrument::FinderArgs;
 use super::output::{create_folder, failed, print, refuse_existing, write_file, write_grey};
-use super::progress::Progress;
 use super::{Failure, exit_code};
 use crate::appliance::Face;
-use crate::source::{list_pictures, read_picture};
 
 /// Cut out every face, levelled by its eyes, square and grey: what an expression network sees
 ///
@@ -39,45 +38,24 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     let table_path = args.out.join("faces.csv");
     refuse_existing(&table_path, args.force)?;
     let mut finder = args.finder.open()?;
-    let (pictures, problems) = list_pictures(&args.paths);
-    problems.iter().for_each(|problem| eprintln!("ferscope: {problem}"));
-    let mut failures = problems.len();
+    let mut batch = Batch::new(&args.paths);
+    let pictures = batch.pictures.len();
     create_folder(&args.out)?;
     let mut table = csv::Writer::from_writer(Vec::new());
     table.write_record(header()).map_err(|error| failed(&table_path, error))?;
-    let progress = Progress::new(pictures.len(), "pictures");
     let mut count = 0;
-    for file in &pictures {
-        let faces = match read_picture(&file.path) {
-            Ok(picture) if args.whole => finder.whole(&picture, args.size)?.into_iter().collect(),
-            Ok(picture) => finder.faces(&picture, args.size)?,
-            Err(error) => {
-                failures += 1;
-                progress.say(&format!("ferscope: {error}"));
-                progress.advance();
-                continue;
-            }
-        };
-        if faces.is_empty() {
-            failures += 1;
-            progress.say(&format!("ferscope: {}: no face found", file.path.display()));
-        }
-        for (index, face) in faces.iter().enumerate() {
-            let number = index + 1;
-            let crop_path = args.out.join(format!("{}_{number}.png", file.name));
-            refuse_existing(&crop_path, args.force)?;
-            write_grey(&crop_path, &face.levelled.crop)?;
-            let row = row(&file.path.display().to_string(), number, face);
-            table.write_record(row).map_err(|error| failed(&table_path, error))?;
-            count += 1;
-        }
-        progress.advance();
-    }
-    progress.finish();
+    batch.for_each_face(&mut finder, args.size, args.whole, |file, number, face| {
+        let crop_path = args.out.join(format!("{}_{number}.png", file.name));
+        refuse_existing(&crop_path, args.force)?;
+        write_grey(&crop_path, &face.levelled.crop)?;
+        count += 1;
+        let row = row(&file.path.display().to_string(), number, face);
+        table.write_record(row).map_err(|error| failed(&table_path, error))
+    })?;
     let bytes = table.into_inner().map_err(|error| failed(&table_path, error))?;
     write_file(&table_path, &bytes)?;
-    print(&format!("{count} faces of {} pictures: {}\n", pictures.len(), args.out.display()));
-    Ok(exit_code(failures))
+    print(&format!("{count} faces of {pictures} pictures: {}\n", args.out.display()));
+    Ok(exit_code(batch.failures))
 }
 
 fn header() -> Vec<String> {

@@ -9,12 +9,12 @@ use std::time::Instant;
 use image::{DynamicImage, RgbImage};
 use serde::Serialize;
 
+use super::batch::Batch;
 use super::instrument::{ClassifierArgs, FinderArgs};
 use super::output::{
     create_folder, print, refuse_existing, write_file, write_grey, write_json, write_labels,
     write_npy, write_rgb,
 };
-use super::progress::Progress;
 use super::{Failure, exit_code};
 use crate::appliance::{self, FaceFinder, Prediction};
 use crate::compare::{EkmanMasks, MaskSet, Overlap, otsu_level, stretch};
@@ -24,7 +24,7 @@ use crate::face::{Detection, Landmarks, LevelledFace};
 use crate::heatmap::HeatmapSums;
 use crate::network::{Classifier, Network};
 use crate::random::Stream;
-use crate::source::{PictureFile, list_pictures, read_picture};
+use crate::source::PictureFile;
 use crate::standard_face::{FACE_HEIGHT, FACE_PIXELS, FACE_WIDTH, StandardFace, WarpMap};
 use crate::view::overlay::{self, ExplainedFace, HeatmapPanel};
 
@@ -149,41 +149,25 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     let summary_path = args.out.join("summary.json");
     refuse_existing(&summary_path, args.force)?;
     let mut explainer = Explainer::new(args)?;
-    let (pictures, problems) = list_pictures(&args.paths);
-    problems.iter().for_each(|problem| eprintln!("ferscope: {problem}"));
-    let mut failures = problems.len();
+    let mut batch = Batch::new(&args.paths);
+    let pictures = batch.pictures.len();
     create_folder(&args.out)?;
-    let progress = Progress::new(pictures.len(), "pictures");
-    for file in &pictures {
-        let picture = match read_picture(&file.path) {
-            Ok(picture) => picture,
-            Err(error) => {
-                failures += 1;
-                progress.say(&format!("ferscope: {error}"));
-                progress.advance();
-                continue;
-            }
-        };
+    batch.for_each_picture(|batch, file, picture| {
         let mut timings = Timings::default();
         let found = timed(&mut timings.detect, || explainer.finder.detect(&picture))?;
         if found.is_empty() {
-            failures += 1;
-            progress.say(&format!("ferscope: {}: no face found", file.path.display()));
+            batch.tell_no_face(&file.path);
         }
-        for (index, detection) in found.iter().enumerate() {
-            if let Err(problem) =
-                explainer.explain(file, &picture, index + 1, detection, timings.clone())?
-            {
-                failures += 1;
-                let place = format!("{}, face {}", file.path.display(), index + 1);
-                progress.say(&format!("ferscope: {place}: {problem}"));
+        for (number, detection) in (1..).zip(&found) {
+            let result = explainer.explain(file, &picture, number, detection, timings.clone())?;
+            if let Err(problem) = result {
+                batch.tell(&format!("{}, face {number}: {problem}", file.path.display()));
             }
         }
-        progress.advance();
-    }
-    progress.finish();
-    explainer.conclude(&summary_path, pictures.len())?;
-    Ok(exit_code(failures))
+        Ok(())
+    })?;
+    explainer.conclude(&summary_path, pictures)?;
+    Ok(exit_code(batch.failures))
 }
 
 /// What keeps one face from being explained while the batch goes on.

@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand.
 
+mod batch;
 mod bench;
 mod classify;
 mod compare;

@@ -45,7 +45,7 @@ impl Progress {
     }
 
     /// Ends the bar.
-    pub fn finish(self) {
+    pub fn finish(&self) {
         self.bar.finish_and_clear();
     }
 }

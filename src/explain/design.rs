@@ -148,16 +148,16 @@ fn hadamard_order(rows: usize, columns: usize) -> usize {
 }
 
 fn constructible(order: usize) -> bool {
-    order == 2 || is_paley(order) || (order % 2 == 0 && constructible(order / 2))
+    order == 2 || is_paley(order) || (order.is_multiple_of(2) && constructible(order / 2))
 }
 
 /// Paley's first construction needs a prime that leaves 3 when divided by 4, one below the order.
 fn is_paley(order: usize) -> bool {
-    order % 4 == 0 && order > 3 && is_prime(order - 1)
+    order.is_multiple_of(4) && order > 3 && is_prime(order - 1)
 }
 
 fn is_prime(number: usize) -> bool {
-    number > 1 && (2..).take_while(|d| d * d <= number).all(|d| number % d != 0)
+    number > 1 && (2..).take_while(|d| d * d <= number).all(|d| !number.is_multiple_of(d))
 }
 
 /// A Hadamard matrix as bits (1 for +1, 0 for -1), row by row, whose column 0 is all ones.

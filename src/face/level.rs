@@ -27,7 +27,8 @@ impl Similarity {
     pub fn by_eyes(eyes: [Point; 2], size: u32) -> Option<Self> {
         let [left, right] = eyes.map(|point| point.map(f64::from));
         let (dx, dy) = (right[0] - left[0], right[1] - left[1]);
-        if !(dx.hypot(dy) >= 1.0) {
+        let apart = dx.hypot(dy);
+        if apart.is_nan() || apart < 1.0 {
             return None;
         }
         let size = f64::from(size);
