@@ -18,8 +18,10 @@ import shutil
 import tomllib
 
 import numpy
+import onnx
 import onnxruntime
 from lime import lime_image
+from onnx import numpy_helper
 from PIL import Image
 import sklearn.metrics
 from skimage.segmentation import slic
@@ -59,16 +61,42 @@ def superpixels(crop):
                 enforce_connectivity=True, min_size_factor=0.5)
 
 
+def widened(path):
+    """The network with its stored bytes turned into floats once, as tract does when it loads it: onnxruntime would do it anew on every run."""
+    model = onnx.load(path)
+    stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    kept = []
+    for node in model.graph.node:
+        inputs = [stored.get(name) for name in node.input]
+        if node.op_type == "DequantizeLinear" and inputs[0] is not None:
+            zero = inputs[2].astype(numpy.float32) if len(inputs) > 2 else 0
+            values = (inputs[0].astype(numpy.float32) - zero) * inputs[1]
+        elif node.op_type == "Cast" and inputs[0] is not None:
+            values = inputs[0].astype(numpy.float32)
+        else:
+            kept.append(node)
+            continue
+        model.graph.initializer.append(numpy_helper.from_array(values.astype(numpy.float32), node.output[0]))
+    del model.graph.node[:]
+    model.graph.node.extend(kept)
+    return model.SerializeToString()
+
+
+def session(path, threads):
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    # Without warnings about the stored bytes that nothing uses any more.
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(widened(path), options, providers=["CPUExecutionProvider"])
+
+
 class Classifier:
     """The shipped expression network in onnxruntime."""
 
     def __init__(self, threads=2):
         manifest = tomllib.loads((ROOT / "models/models.toml").read_text())
         self.spec = next(model for model in manifest["model"] if model["name"] == NETWORK)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        self.session = onnxruntime.InferenceSession(ROOT / "models" / self.spec["file"], options,
-                                                    providers=["CPUExecutionProvider"])
+        self.session = session(ROOT / "models" / self.spec["file"], threads)
         self.input = self.session.get_inputs()[0].name
 
     def __call__(self, images):

@@ -3,7 +3,7 @@
 
     scripts/reference/speed.py CROP --ferscope target/release/ferscope --picture PICTURE
 
-Networks: milliseconds per evaluation in tract (ferscope models time: `ferscope bench`) and in onnxruntime, one thread each.
+Networks: milliseconds per evaluation in tract (`ferscope bench`) and in onnxruntime, one thread each.
 Explanation: the same crop, superpixels and number of samples in PyPI lime with onnxruntime and in ferscope, with the same
 number of threads, from the superpixels to the weights. Peers take turns, and each figure is the median of several rounds.
 """
@@ -17,7 +17,6 @@ import time
 import tomllib
 
 import numpy
-import onnxruntime
 from PIL import Image
 
 import explanations
@@ -26,9 +25,7 @@ ROOT = explanations.ROOT
 
 
 def onnxruntime_milliseconds(spec, threads, repeat):
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    session = onnxruntime.InferenceSession(ROOT / "models" / spec["file"], options, providers=["CPUExecutionProvider"])
+    session = explanations.session(ROOT / "models" / spec["file"], threads)
     size = spec["input"]
     shape = ((1, 3, size["height"], size["width"]) if size["layout"] == "nchw"
              else (1, size["height"], size["width"], 3))
@@ -82,7 +79,7 @@ def main():
 
     crop = numpy.array(Image.open(arguments.crop).convert("L"))
     print(f"\none explanation, {arguments.threads} threads")
-    for ours, theirs in [(1000, 1000), (150, 300), (150, 1000)]:
+    for ours, theirs in [(1000, 1000), (100, 150), (150, 300)]:
         mine, peers = [], []
         for _ in range(arguments.rounds):
             report = ferscope_bench(arguments, arguments.threads, ours, 3, explanations.NETWORK)

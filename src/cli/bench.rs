@@ -75,7 +75,7 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     let mut single = args.classifier.open_with_threads(&args.finder, 1)?;
     let size = classifier.crop_size().0;
     let (picture, face) = first_face(args, &mut finder, size)?;
-    let steps = Progress::new(8 + threads.ilog2() as usize, "measurements");
+    let steps = Progress::new(10 + threads.ilog2() as usize, "measurements");
     let mut stages = Vec::new();
     let measure = |stage, work: &mut dyn FnMut() -> Result<(), Failure>| {
         let stage = measure(stage, args.repeat, work);

@@ -90,48 +90,71 @@ impl Similarity {
     ///
     /// Cost: about one bilinear sample per covered picture pixel.
     pub fn sample(&self, picture: &RgbImage, size: u32, mut write: impl FnMut(usize, [f32; 3])) {
+        let source = Bilinear::new(picture);
         let grid = self.scale().ceil().clamp(1.0, 64.0) as u32;
-        let share = 1.0 / f64::from(grid * grid);
+        let share = 1.0 / (grid * grid) as f32;
+        // Where the samples of a pixel lie around its centre, in pixels of the picture.
         let offset = |index: u32| (f64::from(index) + 0.5) / f64::from(grid) - 0.5;
+        let offsets: Vec<Point> = (0..grid * grid)
+            .map(|index| {
+                let (x, y) = (offset(index % grid), offset(index / grid));
+                [(self.cos * x - self.sin * y) as f32, (self.sin * x + self.cos * y) as f32]
+            })
+            .collect();
         for row in 0..size {
             for column in 0..size {
-                let mut sum = [0.0f64; 3];
-                for sub_row in 0..grid {
-                    let y = f64::from(row) + offset(sub_row);
-                    for sub_column in 0..grid {
-                        let x = f64::from(column) + offset(sub_column);
-                        let sample = bilinear(
-                            picture,
-                            self.origin[0] + self.cos * x - self.sin * y,
-                            self.origin[1] + self.sin * x + self.cos * y,
-                        );
-                        for (sum, sample) in sum.iter_mut().zip(sample) {
-                            *sum += f64::from(sample);
-                        }
-                    }
+                let centre = self.to_picture([column as f32, row as f32]);
+                let mut sum = [0.0; 3];
+                for offset in &offsets {
+                    let colour = source.at(centre[0] + offset[0], centre[1] + offset[1]);
+                    sum = [0, 1, 2].map(|channel| sum[channel] + colour[channel]);
                 }
-                write((row * size + column) as usize, sum.map(|sum| (sum * share) as f32));
+                write((row * size + column) as usize, sum.map(|sum| sum * share));
             }
         }
     }
 }
 
-/// The picture between its pixels; beyond them its border is repeated.
-fn bilinear(picture: &RgbImage, x: f64, y: f64) -> [f32; 3] {
-    let (width, height) = (picture.width() as usize, picture.height() as usize);
-    let x = (x.max(0.0) as f32).min((width - 1) as f32);
-    let y = (y.max(0.0) as f32).min((height - 1) as f32);
-    let (left, top) = (x as usize, y as usize);
-    let (right, bottom) = ((left + 1).min(width - 1), (top + 1).min(height - 1));
-    let (across, down) = (x - left as f32, y - top as f32);
-    let (pixels, _) = picture.as_raw().as_chunks::<3>();
-    let (upper, lower) = (&pixels[top * width..][..width], &pixels[bottom * width..][..width]);
-    std::array::from_fn(|channel| {
-        let value = |pixel: [u8; 3]| f32::from(pixel[channel]);
-        let above = value(upper[left]) + across * (value(upper[right]) - value(upper[left]));
-        let below = value(lower[left]) + across * (value(lower[right]) - value(lower[left]));
-        above + down * (below - above)
-    })
+/// A picture between its pixels; beyond them its border is repeated.
+struct Bilinear<'a> {
+    pixels: &'a [[u8; 3]],
+    width: usize,
+    /// Of the last pixel.
+    right: f32,
+    bottom: f32,
+}
+
+impl<'a> Bilinear<'a> {
+    fn new(picture: &'a RgbImage) -> Self {
+        let (width, height) = picture.dimensions();
+        Bilinear {
+            pixels: picture.as_raw().as_chunks().0,
+            width: width as usize,
+            right: (width - 1) as f32,
+            bottom: (height - 1) as f32,
+        }
+    }
+
+    /// The colour at (x, y).
+    #[inline]
+    fn at(&self, x: f32, y: f32) -> [f32; 3] {
+        let (x, y) = (x.max(0.0).min(self.right), y.max(0.0).min(self.bottom));
+        let (left, top) = (x as i32, y as i32);
+        let (across, down) = (x - left as f32, y - top as f32);
+        let upper_left = top as usize * self.width + left as usize;
+        // On the last column or row the neighbour's share is 0, so any pixel will do.
+        let next_column = usize::from((left as f32) < self.right);
+        let next_row = if (top as f32) < self.bottom { self.width } else { 0 };
+        let above = [self.pixels[upper_left], self.pixels[upper_left + next_column]];
+        let lower_left = upper_left + next_row;
+        let below = [self.pixels[lower_left], self.pixels[lower_left + next_column]];
+        std::array::from_fn(|channel| {
+            let value = |pixel: [u8; 3]| f32::from(pixel[channel]);
+            let upper = value(above[0]) * (1.0 - across) + value(above[1]) * across;
+            let lower = value(below[0]) * (1.0 - across) + value(below[1]) * across;
+            upper * (1.0 - down) + lower * down
+        })
+    }
 }
 
 /// Grey as ITU-R BT.601 weighs red, green and blue, which is what the paper's tools (and Pillow and OpenCV) do.
