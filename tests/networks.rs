@@ -218,6 +218,21 @@ fn a_users_network_needs_only_a_short_description() {
 }
 
 #[test]
+fn a_users_network_that_is_missing_or_not_described_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = users_network(folder.path(), DESCRIPTION);
+    let error = |path: &Path| {
+        let network = path.to_string_lossy().into_owned();
+        let options = Options { network, ..common::options() };
+        appliance::open_classifier(&options).err().unwrap().to_string()
+    };
+    assert!(error(&folder.path().join("nowhere.onnx")).contains("nowhere.onnx"));
+    std::fs::remove_file(path.with_extension("toml")).unwrap();
+    let text = error(&path);
+    assert!(text.contains("mine.toml") && text.contains("classes"), "{text}");
+}
+
+#[test]
 fn a_users_description_is_checked() {
     let folder = tempfile::tempdir().unwrap();
     for (description, expected) in [

@@ -38,7 +38,7 @@ pub struct Args {
     /// Pictures, or folders of pictures
     #[arg(required = true, value_name = "PATHS")]
     paths: Vec<PathBuf>,
-    /// Samples per explanation, the whole face included. 1000 is the paper's; 150 with --design hadamard repeats about as well as 250
+    /// Samples per explanation, the whole face included [default: 1000, the paper's]; --design hadamard makes do with fewer
     #[arg(long, value_parser = clap::value_parser!(u32).range(2..=1_000_000))]
     samples: Option<u32>,
     /// iid: the paper's independent fair bits. hadamard: orthogonal columns with complements, for few samples. FILE.npy: a matrix of 0 and 1, a row

@@ -197,6 +197,15 @@ pub enum ManifestError {
         /// What the TOML reader says, with line and column.
         message: String,
     },
+    /// A user's network without its description.
+    #[error(
+        "{}: is missing: a network needs this file beside it, with `classes` and an [input] table (README, \"Your own network\")",
+        path.display()
+    )]
+    Undescribed {
+        /// Where the description should be.
+        path: PathBuf,
+    },
     /// No such network.
     #[error(
         "no network named `{name}`: there are {known} (`ferscope models list`), or give the path of an ONNX file"
@@ -239,7 +248,13 @@ impl ModelSpec {
     /// # Errors
     /// When that file is missing or incomplete.
     pub fn beside(onnx: &Path) -> Result<Self, ManifestError> {
+        if let Err(source) = std::fs::metadata(onnx) {
+            return Err(ManifestError::Read { path: onnx.to_owned(), source });
+        }
         let path = onnx.with_extension("toml");
+        if !path.exists() {
+            return Err(ManifestError::Undescribed { path });
+        }
         let mut spec: ModelSpec = read_toml(&path)?;
         if spec.classes.len() < 2 {
             return Err(ManifestError::Parse {
