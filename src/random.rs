@@ -14,9 +14,14 @@ pub struct Stream(ChaCha8Rng);
 impl Stream {
     /// The stream of `seed` for `purpose` (such as `"design"`) and `subject` (such as `"frame-001.jpg face 1"`).
     pub fn new(seed: u64, purpose: &str, subject: &str) -> Self {
+        Stream::of_crop(seed, purpose, subject.as_bytes())
+    }
+
+    /// The stream of `seed` for `purpose` and the face whose crop has these pixels, whatever its picture is called.
+    pub fn of_crop(seed: u64, purpose: &str, pixels: &[u8]) -> Self {
         let mut hash = Sha256::new();
         hash.update(seed.to_le_bytes());
-        for name in [purpose, subject] {
+        for name in [purpose.as_bytes(), pixels] {
             // The length keeps ("ab", "c") apart from ("a", "bc").
             hash.update((name.len() as u64).to_le_bytes());
             hash.update(name);

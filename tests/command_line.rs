@@ -124,6 +124,20 @@ fn explain_writes_every_file_it_promises() {
 }
 
 #[test]
+fn a_face_is_explained_alike_under_any_name_and_in_any_batch() {
+    let folder = tempfile::tempdir().unwrap();
+    let renamed = folder.path().join("renamed.jpg");
+    std::fs::copy(demo(ONE_FACE), &renamed).unwrap();
+    let out = folder.path().join("out");
+    let picture = demo(ONE_FACE);
+    let arguments = ["explain", text(&picture), text(&renamed), "--samples", "20", "--out"];
+    assert_eq!(code(&ferscope(&[&arguments[..], &[text(&out)]].concat())), 0);
+    let weights =
+        |face: &str| read_json(&out.join(face).join("explanation.json"))["weights"].clone();
+    assert_eq!(weights("frame-006_1"), weights("renamed_1"));
+}
+
+#[test]
 fn explain_takes_a_design_and_superpixels_from_files() {
     let folder = tempfile::tempdir().unwrap();
     let design = folder.path().join("design.npy");

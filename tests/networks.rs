@@ -238,6 +238,8 @@ fn a_users_description_is_checked() {
     for (description, expected) in [
         ("", "input"),
         ("classes = [\"joy\"]", "joy"),
+        // The name becomes part of a file name: it must not lead out of --out.
+        (&format!("name = \"../../escaped\"\n{DESCRIPTION}"), "file names"),
         (&DESCRIPTION.replace("classes", "labels"), "labels"),
         (&DESCRIPTION.replace(", \"surprise\"", ""), "classes"),
         (&DESCRIPTION.replace("height = 112", "height = 96"), "square"),

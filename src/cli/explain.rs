@@ -237,7 +237,7 @@ impl<'a> Explainer<'a> {
             Ok(superpixels) => superpixels,
             Err(problem) => return Ok(Err(problem)),
         };
-        let design = match self.design(&superpixels, &name) {
+        let design = match self.design(&superpixels, &levelled) {
             Ok(design) => design,
             Err(problem) => return Ok(Err(problem)),
         };
@@ -296,10 +296,10 @@ impl<'a> Explainer<'a> {
         }
     }
 
-    fn design(&self, superpixels: &Superpixels, face: &str) -> Result<Design, String> {
+    fn design(&self, superpixels: &Superpixels, face: &LevelledFace) -> Result<Design, String> {
         let columns = superpixels.count();
         let rows = self.args.samples.map_or(SAMPLES, |samples| samples as usize);
-        let mut stream = Stream::new(self.args.seed, "design", face);
+        let mut stream = Stream::of_crop(self.args.seed, "design", &face.crop);
         match &self.design {
             DesignSource::Iid => Ok(Design::iid(rows, columns, &mut stream)),
             DesignSource::Hadamard => Ok(Design::hadamard(rows, columns, &mut stream)),

@@ -265,6 +265,19 @@ impl ModelSpec {
         if spec.name.is_empty() {
             spec.name = onnx.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         }
+        // The name becomes part of file names below --out.
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        if spec.name.starts_with('.') || !spec.name.chars().all(is_plain) {
+            return Err(ManifestError::Parse {
+                path,
+                message: format!(
+                    "the name `{}` is not usable in file names: give `name` letters, digits, `-`, `_` and `.` only",
+                    spec.name
+                ),
+            });
+        }
+        // Only expression networks can be given.
+        spec.job = Job::Expression;
         spec.file = onnx.file_name().unwrap_or_default().into();
         Ok(spec)
     }
