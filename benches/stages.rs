@@ -11,7 +11,7 @@ use ferscope::compare::{EkmanMasks, MaskSet, Overlap, otsu_level, stretch};
 use ferscope::explain::{COMPACTNESS, Design, SEGMENTS, Surrogate, explain, slic};
 use ferscope::expression::Expression;
 use ferscope::face::LevelledFace;
-use ferscope::heatmap::HeatmapSums;
+use ferscope::heatmap::{Clipping, HeatmapSums};
 use ferscope::random::Stream;
 use ferscope::source::read_picture;
 use ferscope::standard_face::{FACE_PIXELS, StandardFace, WarpMap};
@@ -83,7 +83,7 @@ fn stages(criterion: &mut Criterion) {
     let mut sums = HeatmapSums::new();
     criterion.bench_function("accumulate", |b| b.iter(|| sums.add(&standardised).unwrap()));
     let masks = EkmanMasks::new(MaskSet::Published, &standard_face);
-    let mean = sums.mean_clipped().unwrap();
+    let mean = sums.mean(Clipping::Last).unwrap();
     criterion.bench_function("overlap with a mask", |b| {
         b.iter(|| {
             let stretched = stretch(&mean);

@@ -42,6 +42,12 @@ impl Expression {
             Self::Neutral => "neutral",
         }
     }
+
+    /// The name with a capital, as in the names of heatmap files and in titles.
+    pub fn title(self) -> String {
+        let (first, rest) = self.name().split_at(1);
+        first.to_uppercase() + rest
+    }
 }
 
 impl std::fmt::Display for Expression {

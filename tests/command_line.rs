@@ -3,7 +3,7 @@
 mod common;
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
@@ -170,7 +170,7 @@ fn explain_takes_a_design_and_superpixels_from_files() {
     let small = folder.path().join("small.png");
     image::GrayImage::new(64, 64).save(&small).unwrap();
     let (output, _) = explain(&design, &small, "small");
-    assert_eq!(code(&output), 1);
+    assert_eq!(code(&output), 2);
     assert!(errors(&output).contains("small.png") && errors(&output).contains("112"));
 
     let (output, _) = explain(&folder.path().join("missing.npy"), &segments, "missing");
@@ -190,32 +190,42 @@ fn bad_pictures_get_a_line_each_and_the_batch_goes_on() {
     let genuine = std::fs::read(demo(ONE_FACE)).unwrap();
     std::fs::write(inside.join("cut.jpg"), &genuine[..300]).unwrap();
     image::GrayImage::new(1, 1).save(inside.join("dot.png")).unwrap();
-    std::fs::write(inside.join("huge.png"), huge_png()).unwrap();
+    let huge = claiming(30_000, image::GrayImage::new(32, 32));
+    std::fs::write(inside.join("huge.png"), huge).unwrap();
+    // Within the limits on its sides, but of 8 bytes a pixel.
+    let deep = claiming(9_000, image::ImageBuffer::<image::Rgba<u16>, _>::new(32, 32));
+    std::fs::write(inside.join("deep.png"), deep).unwrap();
     let out = folder.path().join("faces.csv");
     let output = ferscope(&["classify", text(&inside), "missing.jpg", "--out", text(&out)]);
     assert_eq!(code(&output), 1);
     let told = errors(&output);
-    for name in
-        ["no-face.jpg", "text.jpg", "nothing.png", "cut.jpg", "dot.png", "huge.png", "missing.jpg"]
-    {
+    for name in [
+        "no-face.jpg",
+        "text.jpg",
+        "nothing.png",
+        "cut.jpg",
+        "dot.png",
+        "huge.png",
+        "deep.png",
+        "missing.jpg",
+    ] {
         let lines = told.lines().filter(|line| line.contains(name)).count();
         assert_eq!(lines, 1, "one line for {name}: {told}");
     }
-    assert!(told.contains("30000 x 30000"), "{told}");
+    assert!(told.contains("30000 x 30000") && told.contains("MiB to decode"), "{told}");
     let table = std::fs::read_to_string(out).unwrap();
     assert_eq!(table.lines().count(), 2, "{table}");
     assert!(table.starts_with("picture,face,x,y,width,height,log10_nfa,class,neutral,"));
 }
 
-/// The start of a PNG that claims 30,000 x 30,000 pixels.
-fn huge_png() -> Vec<u8> {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("small.png");
-    image::GrayImage::new(32, 32).save(&path).unwrap();
-    let mut bytes = std::fs::read(&path).unwrap();
+/// A PNG that claims to have `side` x `side` pixels.
+fn claiming(side: u32, small: impl Into<image::DynamicImage>) -> Vec<u8> {
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    small.into().write_to(&mut bytes, image::ImageFormat::Png).unwrap();
+    let mut bytes = bytes.into_inner();
     // Signature (8), length (4), "IHDR" (4), width (4), height (4), ..., checksum over name and fields.
-    bytes[16..20].copy_from_slice(&30_000u32.to_be_bytes());
-    bytes[20..24].copy_from_slice(&30_000u32.to_be_bytes());
+    bytes[16..20].copy_from_slice(&side.to_be_bytes());
+    bytes[20..24].copy_from_slice(&side.to_be_bytes());
     let checksum = crc32(&bytes[12..29]);
     bytes[29..33].copy_from_slice(&checksum.to_be_bytes());
     bytes
@@ -249,6 +259,21 @@ fn crop_writes_crops_and_their_table() {
         assert_eq!((crop.width(), crop.height(), crop.color()), (64, 64, image::ColorType::L8));
     }
     assert_eq!(code(&ferscope(&arguments)), 2, "not overwritten");
+}
+
+#[test]
+fn a_crop_that_stands_there_is_left_alone_and_the_batch_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("crops");
+    std::fs::create_dir(&out).unwrap();
+    std::fs::write(out.join("frame-006_1.png"), "mine").unwrap();
+    let (first, second) = (demo(ONE_FACE), demo(TWO_FACES));
+    let output = ferscope(&["crop", text(&first), text(&second), "--out", text(&out)]);
+    assert_eq!(code(&output), 1);
+    assert!(errors(&output).contains("frame-006_1.png"));
+    assert_eq!(std::fs::read(out.join("frame-006_1.png")).unwrap(), b"mine");
+    let table = csv::Reader::from_path(out.join("faces.csv")).unwrap();
+    assert_eq!(table.into_records().count(), 2, "the faces of the other picture");
 }
 
 #[test]
@@ -289,8 +314,15 @@ fn wrong_usage_is_exit_code_2_and_unusable_models_3() {
     assert_eq!(code(&ferscope(&["classify", "x.jpg", "--epsilon", "-1"])), 2);
     let picture = demo(ONE_FACE);
     let output = ferscope(&["classify", text(&picture), "--network", "no-such-network"]);
-    assert_eq!(code(&output), 3);
+    assert_eq!(code(&output), 2);
     assert!(errors(&output).contains("face-api-expression"), "tells what there is");
+    let output = ferscope(&["classify", text(&picture), "--epsilon", "50"]);
+    assert_eq!(code(&output), 2);
+    assert!(errors(&output).contains("less than"), "tells how far it goes");
+    for network in ["nowhere.onnx", text(&picture.with_extension("onnx"))] {
+        assert_eq!(code(&ferscope(&["classify", text(&picture), "--network", network])), 2);
+    }
+    assert_eq!(code(&ferscope(&["classify", "x.jpg", "--shape-predictor", "nowhere.dat"])), 2);
     let output = ferscope(&["classify", text(&picture), "--shape-predictor", text(&picture)]);
     assert_eq!(code(&output), 3);
 }
@@ -322,4 +354,149 @@ fn compare_reads_what_explain_wrote() {
     let summary = read_json(&out.join("summary.json"));
     assert_eq!(report["heatmaps"][0]["iou"], summary["heatmaps"][0]["iou"]);
     assert_eq!(report["heatmaps"][0]["network"], "face-api-expression");
+}
+
+/// The names of all files and folders below a folder.
+fn listing(folder: &Path) -> Vec<String> {
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        let name = entry.file_name().into_string().unwrap();
+        if entry.path().is_dir() {
+            let inside = listing(&entry.path());
+            names.extend(inside.into_iter().map(|inner| format!("{name}/{inner}")));
+        }
+        names.push(name);
+    }
+    names.sort();
+    names
+}
+
+#[test]
+fn force_takes_the_earlier_result_away_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let explain = |picture: &Path, extra: &[&str]| {
+        let arguments = ["explain", text(picture), "--out", text(&out), "--samples", "20"];
+        ferscope(&[&arguments[..], extra].concat())
+    };
+    let (first, second) = (demo(ONE_FACE), demo(TWO_FACES));
+    assert_eq!(code(&explain(&first, &[])), 0);
+    std::fs::write(out.join("heatmaps/notes.txt"), "mine").unwrap();
+    std::fs::write(out.join("frame-006_1/notes.txt"), "mine").unwrap();
+    // Nothing to put in its place: the earlier result stays.
+    assert_eq!(code(&explain(&demo(EMPTY), &["--force"])), 1);
+    assert!(out.join("summary.json").exists());
+    assert_eq!(code(&explain(&second, &["--force"])), 0);
+    let once = listing(&out);
+    assert!(once.contains(&"frame-006_1/notes.txt".to_owned()), "the user's own file stays");
+    assert!(!once.contains(&"frame-006_1/explanation.json".to_owned()));
+    // The same as if the first run had never been, but for the user's files.
+    let fresh = folder.path().join("fresh");
+    let arguments = ["explain", text(&second), "--out", text(&fresh), "--samples", "20"];
+    assert_eq!(code(&ferscope(&arguments)), 0);
+    let mine = ["frame-006_1", "frame-006_1/notes.txt", "heatmaps/notes.txt"];
+    let left: Vec<_> = once.into_iter().filter(|name| !mine.contains(&name.as_str())).collect();
+    assert_eq!(left, listing(&fresh));
+}
+
+#[test]
+fn a_batch_without_a_face_writes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let output = ferscope(&["explain", text(&demo(EMPTY)), "--out", text(&out)]);
+    assert_eq!(code(&output), 1);
+    assert!(printed(&output).contains("nothing was written"));
+    assert!(!out.exists());
+}
+
+#[test]
+fn both_ways_of_clipping_are_offered() {
+    let folder = tempfile::tempdir().unwrap();
+    let (first, second) = (demo(5), demo(ONE_FACE));
+    let heatmaps = |clip: &str| {
+        let out = folder.path().join(clip);
+        let arguments = ["explain", text(&first), text(&second), "--samples", "30", "--clip", clip];
+        assert_eq!(code(&ferscope(&[&arguments[..], &["--out", text(&out)]].concat())), 0);
+        assert_eq!(read_json(&out.join("summary.json"))["clip"], clip);
+        let names = listing(&out.join("heatmaps"));
+        (std::fs::read(out.join("heatmaps").join(&names[0])).unwrap(), names)
+    };
+    let (last, first) = (heatmaps("last"), heatmaps("first"));
+    assert_eq!(last.1, first.1);
+    assert_ne!(last.0, first.0);
+}
+
+/// A pipe whose reader is gone.
+fn without_reader() -> Stdio {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    writer.into()
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_disk_is_told_and_a_reader_that_goes_away_is_not() {
+    let list_models = |output: Stdio| {
+        Command::new(env!("CARGO_BIN_EXE_ferscope"))
+            .args(["models", "list"])
+            .env("FERSCOPE_MODELS", common::repository().join("models"))
+            .stdout(output)
+            .stderr(Stdio::piped())
+            .output()
+            .unwrap()
+    };
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let output = list_models(full.into());
+    assert_eq!(code(&output), 1);
+    assert!(errors(&output).contains("standard output"));
+    let output = list_models(without_reader());
+    assert_eq!((code(&output), errors(&output).as_str()), (0, ""));
+}
+
+#[test]
+#[cfg(unix)]
+fn a_closed_standard_error_is_no_fault_of_the_program() {
+    let status = Command::new(env!("CARGO_BIN_EXE_ferscope"))
+        .args(["classify", "nowhere-1.jpg", "nowhere-2.jpg"])
+        .env("FERSCOPE_MODELS", common::repository().join("models"))
+        .stdout(Stdio::null())
+        .stderr(without_reader())
+        .status()
+        .unwrap();
+    assert_eq!(status.code(), Some(1));
+}
+
+#[test]
+#[cfg(unix)]
+fn links_to_nowhere_and_pipes_do_not_stop_a_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    std::os::unix::fs::symlink("nowhere", path("a-link.jpg")).unwrap();
+    std::os::unix::fs::symlink("nowhere", path("b-link.txt")).unwrap();
+    assert!(Command::new("mkfifo").arg(path("c-pipe.jpg")).status().unwrap().success());
+    std::fs::copy(demo(ONE_FACE), path("d-good.jpg")).unwrap();
+    let output = ferscope(&["classify", text(folder.path())]);
+    assert_eq!(code(&output), 1);
+    let told = errors(&output);
+    assert_eq!(told.lines().count(), 2, "{told}");
+    assert!(told.contains("a-link.jpg") && told.contains("c-pipe.jpg"), "{told}");
+    assert_eq!(printed(&output).lines().count(), 2);
+}
+
+#[test]
+fn doctor_writes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |out: &str| {
+        Command::new(env!("CARGO_BIN_EXE_ferscope"))
+            .args(["doctor", "--out", out])
+            .env("FERSCOPE_MODELS", common::repository().join("models"))
+            .current_dir(folder.path())
+            .output()
+            .unwrap()
+    };
+    let output = run("not/yet/there");
+    assert_eq!(code(&output), 0, "{}", errors(&output));
+    assert!(printed(&output).contains("MiB free"));
+    assert_eq!(printed(&output).matches("verified").count(), 4);
+    assert!(listing(folder.path()).is_empty());
 }

@@ -3,6 +3,8 @@
 //! The published files are not part of this repository: without them (`FERSCOPE_SHARED`, else `../shared`) those tests
 //! say so and pass.
 
+mod common;
+
 use std::path::{Path, PathBuf};
 
 use ferscope::compare::linkage::{average_linkage, leaf_order};
@@ -17,24 +19,11 @@ use ferscope::standard_face::{FACE_PIXELS, StandardFace};
 use serde_json::Value;
 
 fn reference() -> Option<PathBuf> {
-    let shared = std::env::var_os("FERSCOPE_SHARED")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);
-    let reference = shared.join("reference");
-    if reference.is_dir() {
-        return Some(reference);
-    }
-    eprintln!("skipped: no published heatmaps at {}", reference.display());
-    None
+    common::shared("reference")
 }
 
 fn grey(path: &Path) -> Vec<u8> {
     image::open(path).unwrap().into_luma8().into_raw()
-}
-
-/// The name as the published files spell it.
-fn capitalised(expression: Expression) -> String {
-    let name = expression.name();
-    name[..1].to_uppercase() + &name[1..]
 }
 
 fn masks(kind: MaskSet) -> EkmanMasks {
@@ -49,7 +38,7 @@ fn published(reference: &Path) -> (Value, Vec<Heatmap>) {
     for network in expected["networks"].as_array().unwrap() {
         let network = network.as_str().unwrap();
         for expression in Expression::SIX {
-            let name = format!("{network}_{}_heatmap.png", capitalised(expression));
+            let name = format!("{network}_{}_heatmap.png", expression.title());
             let pixels = grey(&reference.join("heatmaps_by_net").join(name));
             heatmaps.push(Heatmap {
                 network: network.to_owned(),
@@ -67,7 +56,7 @@ fn published_masks_are_equal_pixel_for_pixel() {
     let Some(reference) = reference() else { return };
     let masks = masks(MaskSet::Published);
     for expression in Expression::SIX {
-        let name = format!("{}_gt.png", capitalised(expression));
+        let name = format!("{}_gt.png", expression.title());
         let expected: Vec<bool> = grey(&reference.join("ekman_masks").join(name))
             .into_iter()
             .map(|value| value > 127)
@@ -100,8 +89,7 @@ fn published_overlaps_are_reproduced() {
         Comparison::new(&heatmaps, &masks(MaskSet::Published), Correlation::MeanCentred).unwrap();
     assert_eq!(comparison.heatmaps.len(), 72);
     for heatmap in &comparison.heatmaps {
-        let figure =
-            |name: &str| &expected[name][&heatmap.network][capitalised(heatmap.expression)];
+        let figure = |name: &str| &expected[name][&heatmap.network][heatmap.expression.title()];
         assert_eq!(figure("otsu_level").as_u64(), Some(u64::from(heatmap.otsu_level)));
         let overlap = heatmap.overlap;
         for (name, value) in [
@@ -145,7 +133,7 @@ fn published_dendrograms_are_reproduced() {
         let comparison = Comparison::new(&heatmaps, &masks, correlation).unwrap();
         let mut largest_difference: f64 = 0.0;
         for dendrogram in &comparison.dendrograms {
-            let expected = &expected["dendrograms"][capitalised(dendrogram.expression)][key];
+            let expected = &expected["dendrograms"][dendrogram.expression.title()][key];
             let condensed = expected["distances_condensed"].as_array().unwrap();
             let n = dendrogram.labels.len();
             let pairs = (0..n).flat_map(|i| (i + 1..n).map(move |j| (i, j)));

@@ -32,6 +32,7 @@ fn good_heatmaps_are_compared_and_bad_ones_named() {
     write_heatmap(folder.path(), "My_Net_Anger_heatmap.png", 1);
     write_heatmap(folder.path(), "My_Net_Neutral_heatmap.png", 1);
     write_heatmap(folder.path(), "holiday.png", 1);
+    write_heatmap(folder.path(), "My_Net_anger_HEATMAP.PNG", 2);
     GrayImage::new(225, 275).save(path("WeiNet_Fear_heatmap.png")).unwrap();
     std::fs::write(path("WeiNet_Sadness_heatmap.png"), b"not a picture").unwrap();
     let mut coloured = RgbImage::new(224, 275);
@@ -45,6 +46,7 @@ fn good_heatmaps_are_compared_and_bad_ones_named() {
     let errors = text(&output.stderr);
     for (name, what) in [
         ("holiday.png", "not named as a heatmap"),
+        ("My_Net_anger_HEATMAP.PNG", "My_Net_Anger_heatmap.png"),
         ("WeiNet_Fear_heatmap.png", "225x275 pixels, expected 224x275"),
         ("WeiNet_Sadness_heatmap.png", "cannot be read"),
         ("WeiNet_Disgust_heatmap.png", "coloured"),
@@ -74,9 +76,12 @@ fn good_heatmaps_are_compared_and_bad_ones_named() {
     assert_eq!(again.status.code(), Some(2));
     assert!(text(&again.stderr).contains("--force"));
     assert_eq!(std::fs::read_to_string(&result).unwrap(), json);
+    let stale = result.with_file_name("comparison_surprise_dendrogram.svg");
+    std::fs::write(&stale, "of an earlier comparison").unwrap();
     let forced = ferscope(&[&arguments[..], &["--force", "--correlation", "equation-4"]].concat());
     assert_eq!(forced.status.code(), Some(1));
     assert!(std::fs::read_to_string(&result).unwrap().contains("equation-4"));
+    assert!(!stale.exists(), "this comparison has no dendrogram of surprise");
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Heatmap sums: exact in any order, and their means and variance.
 
-use ferscope::heatmap::{HeatmapError, HeatmapSums, LARGEST_RELEVANCE, MOST_EXPLANATIONS};
+use ferscope::heatmap::{
+    Clipping, HeatmapError, HeatmapSums, LARGEST_RELEVANCE, MOST_EXPLANATIONS,
+};
 use ferscope::standard_face::FACE_PIXELS;
 use proptest::prelude::*;
 
@@ -69,8 +71,8 @@ proptest! {
         let variance = values.iter().map(|&value| (f64::from(value) - mean).powi(2)).sum::<f64>() / (n - 1.0);
         let close = |map: Option<Vec<f32>>, expected: f64| (f64::from(map.unwrap()[77]) - expected).abs() < 1e-5;
         prop_assert!(close(sums.mean_signed(), mean));
-        prop_assert!(close(sums.mean_clipped(), clipped));
-        prop_assert!(close(sums.mean_then_clip(), mean.max(0.0)));
+        prop_assert!(close(sums.mean(Clipping::First), clipped));
+        prop_assert!(close(sums.mean(Clipping::Last), mean.max(0.0)));
         prop_assert!(close(sums.variance(), variance));
     }
 }
@@ -79,12 +81,12 @@ proptest! {
 fn nothing_has_no_mean_and_one_explanation_no_variance() {
     let mut sums = HeatmapSums::new();
     assert_eq!(sums.mean_signed(), None);
-    assert_eq!(sums.mean_clipped(), None);
-    assert_eq!(sums.mean_then_clip(), None);
+    assert_eq!(sums.mean(Clipping::First), None);
+    assert_eq!(sums.mean(Clipping::Last), None);
     sums.add(&vec![-0.5; FACE_PIXELS]).unwrap();
     assert_eq!(sums.variance(), None);
     assert_eq!(sums.mean_signed().unwrap()[0], -0.5);
-    assert_eq!(sums.mean_clipped().unwrap()[0], 0.0);
+    assert_eq!(sums.mean(Clipping::First).unwrap()[0], 0.0);
 }
 
 #[test]

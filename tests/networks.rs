@@ -218,6 +218,32 @@ fn a_users_network_needs_only_a_short_description() {
 }
 
 #[test]
+fn a_users_network_is_an_expression_network_whatever_its_description_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let sha256 = expression_spec().sha256.unwrap().to_uppercase();
+    let description = format!("job = \"landmarks\"\nsha256 = \"{sha256}\"\n{DESCRIPTION}");
+    let path = users_network(folder.path(), &description);
+    let shouted = path.with_extension("ONNX");
+    std::fs::rename(&path, &shouted).unwrap();
+    let network = shouted.to_string_lossy().into_owned();
+    let network = appliance::open_classifier(&Options { network, ..common::options() }).unwrap();
+    assert_eq!(network.spec().job, Job::Expression);
+}
+
+#[test]
+fn names_of_the_manifest_are_checked() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = std::fs::read_to_string(manifest().folder.join("models.toml")).unwrap();
+    let refused = |from: &str, to: &str| {
+        std::fs::write(folder.path().join("models.toml"), text.replace(from, to)).unwrap();
+        Manifest::read(folder.path()).err().unwrap().to_string()
+    };
+    assert!(refused("blazeface-back-192", "../out").contains("file names"));
+    assert!(refused("blazeface-back-192", "net_CV3").contains("fold"));
+    assert!(refused("\"blazeface-back-192\"", "\"blazeface-back-256\"").contains("two networks"));
+}
+
+#[test]
 fn a_users_network_that_is_missing_or_not_described_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let path = users_network(folder.path(), DESCRIPTION);
@@ -244,6 +270,12 @@ fn a_users_description_is_checked() {
         (&DESCRIPTION.replace(", \"surprise\"", ""), "classes"),
         (&DESCRIPTION.replace("height = 112", "height = 96"), "square"),
         (&DESCRIPTION.replace("nchw", "nhwc"), "layout"),
+        // `compare` would read its heatmaps as those of fold 2 of a network `my`.
+        (&format!("name = \"my_CV2\"\n{DESCRIPTION}"), "fold"),
+        (&DESCRIPTION.replace("surprise", "fear"), "`fear` twice"),
+        // Softmax on probabilities gives probabilities again, of about 1/7 each.
+        (&format!("logits = true\n{DESCRIPTION}"), "logits"),
+        (&format!("sha256 = \"{}\"\n{DESCRIPTION}", "0".repeat(64)), "sha256"),
     ] {
         let path = users_network(folder.path(), description);
         let network = path.to_string_lossy().into_owned();

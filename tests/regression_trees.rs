@@ -5,6 +5,8 @@
 //! All pictures are PNG: two JPEG decoders differ by a few grey levels, which alone moves dlib's own points by up to
 //! 6 pixels on faces 350 pixels wide.
 
+mod common;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -34,7 +36,7 @@ fn standard() -> Option<RegressionTrees> {
         PathBuf::from,
     );
     let Ok(file) = fs::File::open(&path) else {
-        eprintln!("skipped: no {}; run scripts/reference/fetch-shape-predictor", path.display());
+        common::skip(&format!("{} (scripts/reference/fetch-shape-predictor)", path.display()));
         return None;
     };
     Some(RegressionTrees::read(file).unwrap())
@@ -109,7 +111,7 @@ fn places_points_where_dlib_does_on_photographs() {
     let Some(mut trees) = standard() else { return };
     let folder = root().join("target/reference/london");
     if !folder.join("faces.json").exists() {
-        eprintln!("skipped: no {}; run scripts/reference/landmarks.py", folder.display());
+        common::skip(&format!("{} (scripts/reference/landmarks.py)", folder.display()));
         return;
     }
     let worst = worst_distance(&mut trees, &folder.join("faces.json"), &folder);

@@ -229,7 +229,7 @@ fn bounds(landmarks: &Landmarks) -> BoundingBox {
 /// When there is none, it is unusable, or its input is not square.
 pub fn open_classifier(options: &Options) -> Result<Network, InstrumentError> {
     let path = Path::new(&options.network);
-    let is_file = path.extension().is_some_and(|ending| ending == "onnx");
+    let is_file = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("onnx"));
     let (spec, folder) = if is_file {
         (ModelSpec::beside(path)?, path.parent().unwrap_or(Path::new("")).to_owned())
     } else {

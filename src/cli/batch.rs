@@ -1,15 +1,16 @@
 //! Going through the faces of many pictures: one bad picture gets a line and the rest goes on.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::Failure;
 use super::progress::Progress;
 use crate::appliance::{Face, FaceFinder};
-use crate::source::{PictureError, PictureFile, list_pictures, read_picture};
+use crate::source::{PictureFile, list_pictures, read_picture};
 
 /// The pictures to go through, and what went wrong on the way.
 pub struct Batch {
     pub pictures: Vec<PictureFile>,
+    /// How many pictures or faces failed; each was told.
     pub failures: usize,
     progress: Progress,
 }
@@ -19,35 +20,65 @@ impl Batch {
     pub fn new(paths: &[PathBuf]) -> Self {
         let (pictures, problems) = list_pictures(paths);
         let progress = Progress::new(pictures.len(), "pictures");
-        let mut batch = Batch { pictures: Vec::new(), failures: 0, progress };
+        let mut batch = Batch { pictures, failures: 0, progress };
         for problem in &problems {
-            batch.tell(problem);
+            batch.report_failure(problem);
         }
-        batch.pictures = pictures;
         batch
     }
 
-    /// Says what is wrong with one input and counts it.
-    pub fn tell(&mut self, problem: &dyn std::fmt::Display) {
+    /// Tells what is wrong with one input and counts it.
+    fn report_failure(&mut self, problem: &dyn std::fmt::Display) {
         self.failures += 1;
-        self.progress.say(&format!("ferscope: {problem}"));
+        self.progress.print_line(&format!("ferscope: {problem}"));
     }
 
-    /// Says that a picture shows no face and counts it.
-    pub fn tell_no_face(&mut self, path: &Path) {
-        self.tell(&format!("{}: no face found", path.display()));
-    }
-
-    /// Reads every picture in turn and hands it on; pictures that cannot be read are told and counted.
-    pub fn for_each_picture(
+    /// Tells and counts what concerns one input; hands on what ends the whole batch.
+    fn go_on_after(
         &mut self,
-        mut act: impl FnMut(&mut Self, &PictureFile, image::RgbImage) -> Result<(), Failure>,
+        file: &PictureFile,
+        face: Option<usize>,
+        result: Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        match result {
+            Err(Failure::Input(problem) | Failure::Model(problem)) => {
+                let path = file.path.display();
+                match face {
+                    Some(number) => {
+                        self.report_failure(&format!("{path}, face {number}: {problem}"))
+                    }
+                    None => self.report_failure(&format!("{path}: {problem}")),
+                }
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
+    /// Reads every picture in turn and hands each of what `find` finds in it on to `work`, with its number, from 1.
+    ///
+    /// Pictures that cannot be read, pictures without a face and faces that fail are told and counted.
+    pub fn for_each<Found>(
+        &mut self,
+        mut find: impl FnMut(&image::RgbImage) -> Result<Vec<Found>, Failure>,
+        mut work: impl FnMut(&PictureFile, usize, Found) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
         for file in std::mem::take(&mut self.pictures) {
-            let read: Result<_, PictureError> = read_picture(&file.path);
-            match read {
-                Ok(picture) => act(self, &file, picture)?,
-                Err(problem) => self.tell(&problem),
+            match read_picture(&file.path) {
+                Err(problem) => self.report_failure(&problem),
+                Ok(picture) => match find(&picture) {
+                    Err(failure) => self.go_on_after(&file, None, Err(failure))?,
+                    Ok(found) if found.is_empty() => {
+                        let none = Failure::Input("no face found".to_owned());
+                        self.go_on_after(&file, None, Err(none))?;
+                    }
+                    Ok(found) => {
+                        for (number, found) in (1..).zip(found) {
+                            let result = work(&file, number, found);
+                            self.go_on_after(&file, Some(number), result)?;
+                        }
+                    }
+                },
             }
             self.progress.advance();
         }
@@ -55,24 +86,22 @@ impl Batch {
         Ok(())
     }
 
-    /// Hands on every face with its number, from 1. With `whole`, each picture is one face.
+    /// Hands on every face, placed and levelled. With `whole`, each picture is one face.
     pub fn for_each_face(
         &mut self,
         finder: &mut FaceFinder,
         size: u32,
         whole: bool,
-        mut act: impl FnMut(&PictureFile, usize, &Face) -> Result<(), Failure>,
+        work: impl FnMut(&PictureFile, usize, Face) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
-        self.for_each_picture(|batch, file, picture| {
-            let faces: Vec<Face> = if whole {
-                finder.whole(&picture, size)?.into_iter().collect()
-            } else {
-                finder.faces(&picture, size)?
-            };
-            if faces.is_empty() {
-                batch.tell_no_face(&file.path);
-            }
-            (1..).zip(&faces).try_for_each(|(number, face)| act(file, number, face))
-        })
+        self.for_each(
+            |picture| {
+                Ok(match whole {
+                    true => finder.whole(picture, size)?.into_iter().collect(),
+                    false => finder.faces(picture, size)?,
+                })
+            },
+            work,
+        )
     }
 }

@@ -75,7 +75,9 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     let mut single = args.classifier.open_with_threads(&args.finder, 1)?;
     let size = classifier.crop_size().0;
     let (picture, face) = first_face(args, &mut finder, size)?;
-    let steps = Progress::new(10 + threads.ilog2() as usize, "measurements");
+    let thread_counts = thread_counts(threads);
+    // Seven stages, the two of the share, and each number of threads.
+    let steps = Progress::new(9 + thread_counts.len(), "measurements");
     let mut stages = Vec::new();
     let measure = |stage, work: &mut dyn FnMut() -> Result<(), Failure>| {
         let stage = measure(stage, args.repeat, work);
@@ -131,12 +133,11 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
         })?;
         let rows = design.rows();
         let mut outputs = vec![0.0; rows * single.output_len()];
-        let evaluations =
-            self::measure("", args.repeat, &mut || evaluate(&mut single, crop, &mut outputs))?;
+        let evaluations = measure("", &mut || evaluate(&mut single, crop, &mut outputs))?;
         (1.0 - evaluations.median_ms / whole.median_ms).max(0.0)
     };
     let mut evaluations_per_second = Vec::new();
-    for threads in (0..).map(|power| 1 << power).take_while(|&t| t <= threads) {
+    for threads in thread_counts {
         let mut network = args.classifier.open_with_threads(&args.finder, threads)?;
         let count = 64 * threads;
         let mut outputs = vec![0.0; count * network.output_len()];
@@ -161,11 +162,16 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     };
     if args.json {
         let text = serde_json::to_string_pretty(&report).expect("the report is plain data");
-        print(&(text + "\n"));
+        print(&(text + "\n"))?;
     } else {
-        print(&table(&report));
+        print(&table(&report))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Powers of two, and all there are.
+fn thread_counts(threads: usize) -> Vec<usize> {
+    (0..).map(|power| 1 << power).take_while(|&count| count < threads).chain([threads]).collect()
 }
 
 fn evaluate(network: &mut Network, crop: &[u8], outputs: &mut [f32]) -> Result<(), Failure> {

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use super::batch::Batch;
 use super::crop::log10_nfa_text;
 use super::instrument::{ClassifierArgs, FinderArgs};
-use super::output::{failed, print, refuse_existing, write_file};
+use super::output::{Table, refuse_existing};
 use super::{Failure, exit_code};
 use crate::appliance;
 use crate::network::Classifier;
@@ -43,13 +43,14 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     let mut classifier = args.classifier.open(&args.finder)?;
     let size = classifier.crop_size().0;
     let mut batch = Batch::new(&args.paths);
-    let shown = args.out.clone().unwrap_or_else(|| PathBuf::from("standard output"));
-    let table_failed = |error: csv::Error| failed(&shown, error);
 
-    let mut table = csv::Writer::from_writer(Vec::new());
+    let mut table = match &args.out {
+        Some(path) => Table::whole(path)?,
+        None => Table::on_standard_output(),
+    };
     let fixed = ["picture", "face", "x", "y", "width", "height", "log10_nfa", "class"];
     let classes = classifier.classes().iter().map(|class| class.name());
-    table.write_record(fixed.into_iter().chain(classes)).map_err(table_failed)?;
+    table.row(fixed.into_iter().chain(classes))?;
     batch.for_each_face(&mut finder, size, args.whole, |file, number, face| {
         let prediction = appliance::classify(&mut classifier, &face.levelled.crop)?;
         let bounding_box = face.detection.bounding_box;
@@ -60,12 +61,8 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
         row.push(log10_nfa_text(face.detection.log10_nfa));
         row.push(prediction.expression.to_string());
         row.extend(prediction.probabilities.iter().map(|value| format!("{value:.6}")));
-        table.write_record(row).map_err(table_failed)
+        table.row(row)
     })?;
-    let bytes = table.into_inner().map_err(|error| failed(&shown, error))?;
-    match &args.out {
-        Some(path) => write_file(path, &bytes)?,
-        None => print(&String::from_utf8_lossy(&bytes)),
-    }
+    table.finish()?;
     Ok(exit_code(batch.failures))
 }

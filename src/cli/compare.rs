@@ -1,12 +1,16 @@
 //! `ferscope compare`: heatmaps of several networks against the Ekman masks and each other.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use image::DynamicImage;
 
-use super::output::{create_folder, print, refuse_existing, write_file, write_json};
+use super::output::{
+    complain, create_folder, failed, print, print_error, refuse_existing, remove_file, write_file,
+    write_json,
+};
 use super::{Failure, exit_code};
 use crate::compare::report::{Aggregation, Means};
 use crate::compare::{Comparison, Correlation, EkmanMasks, Heatmap, MaskSet, Overlap};
@@ -67,13 +71,13 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     let table = table(&comparison);
     if let Some(out) = &args.out {
         write_results(out, &comparison)?;
-        print(&table);
-        print(&format!("\nWritten: {}\n", out.display()));
+        print(&table)?;
+        print(&format!("\nWritten: {}\n", out.display()))?;
     } else {
-        eprint!("{table}");
+        print_error(table.trim_end());
         let json = serde_json::to_string_pretty(&comparison)
-            .map_err(|error| Failure::Input(format!("the result cannot be written: {error}")))?;
-        print(&format!("{json}\n"));
+            .map_err(|error| failed(Path::new("standard output"), error))?;
+        print(&format!("{json}\n"))?;
     }
     Ok(exit_code(failures))
 }
@@ -90,17 +94,32 @@ fn read_heatmaps(folder: &Path) -> Result<(Vec<Heatmap>, usize), Failure> {
         path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("png"))
     });
     paths.sort();
-    let (mut heatmaps, mut failures) = (Vec::<Heatmap>::new(), 0);
+    let mut heatmaps: Vec<Heatmap> = Vec::new();
+    let mut failures = 0;
+    let mut files = BTreeMap::new();
     for path in paths {
+        let mut report_failure = |problem: String| {
+            failures += 1;
+            complain(&format!("{}: {problem}", path.display()));
+        };
         match read_heatmap(&path) {
             Ok(heatmap) if heatmap.expression == Expression::Neutral => {
-                eprintln!("ferscope: {}: left out, neutral has no mask", path.display());
+                complain(&format!("{}: left out, neutral has no mask", path.display()));
             }
-            Ok(heatmap) => heatmaps.push(heatmap),
-            Err(error) => {
-                failures += 1;
-                eprintln!("ferscope: {}: {error}", path.display());
+            Ok(heatmap) => {
+                let key = (heatmap.network.clone(), heatmap.fold, heatmap.expression);
+                match files.get(&key) {
+                    None => {
+                        files.insert(key, path.clone());
+                        heatmaps.push(heatmap);
+                    }
+                    Some(first) => report_failure(format!(
+                        "left out: it is of the same network, fold and expression as {}",
+                        first.display()
+                    )),
+                }
             }
+            Err(problem) => report_failure(problem),
         }
     }
     Ok((heatmaps, failures))
@@ -135,7 +154,12 @@ fn read_heatmap(path: &Path) -> Result<Heatmap, String> {
 
 /// Network, fold and expression of a heatmap's file name.
 fn parse_name(name: &str) -> Option<(&str, Option<u32>, Expression)> {
-    let (rest, expression) = name.strip_suffix("_heatmap.png")?.rsplit_once('_')?;
+    const ENDING: &str = "_heatmap.png";
+    let (rest, ending) = name.split_at_checked(name.len().checked_sub(ENDING.len())?)?;
+    if !ending.eq_ignore_ascii_case(ENDING) {
+        return None;
+    }
+    let (rest, expression) = rest.rsplit_once('_')?;
     let expression = expression.parse().ok()?;
     let of_fold = rest.rsplit_once("_CV").and_then(|(network, fold)| {
         let fold = fold.parse().ok()?;
@@ -152,10 +176,14 @@ fn write_results(out: &Path, comparison: &Comparison) -> Result<(), Failure> {
     if let Some(folder) = out.parent() {
         create_folder(folder)?;
     }
+    // What an earlier comparison left, which may have had more expressions. Without --force there is none.
+    remove_file(out)?;
+    for expression in Expression::SIX {
+        remove_file(&dendrogram_path(out, expression))?;
+    }
     for dendrogram in &comparison.dendrograms {
         let axis = format!("1 \u{2212} {} correlation", comparison.correlation);
-        let name = dendrogram.expression.name();
-        let title = name[..1].to_uppercase() + &name[1..];
+        let title = dendrogram.expression.title();
         let svg = dendrogram::svg(&title, &axis, &dendrogram.labels, &dendrogram.linkage);
         write_file(&dendrogram_path(out, dendrogram.expression), svg.as_bytes())?;
     }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use super::batch::Batch;
 use super::instrument::FinderArgs;
-use super::output::{create_folder, failed, print, refuse_existing, write_file, write_grey};
+use super::output::{Table, create_folder, print, refuse_existing, write_grey};
 use super::{Failure, exit_code};
 use crate::appliance::Face;
 
@@ -41,20 +41,23 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     let mut batch = Batch::new(&args.paths);
     let pictures = batch.pictures.len();
     create_folder(&args.out)?;
-    let mut table = csv::Writer::from_writer(Vec::new());
-    table.write_record(header()).map_err(|error| failed(&table_path, error))?;
+    let mut table = Table::whole(&table_path)?;
+    table.row(header())?;
     let mut count = 0;
     batch.for_each_face(&mut finder, args.size, args.whole, |file, number, face| {
         let crop_path = args.out.join(format!("{}_{number}.png", file.name));
-        refuse_existing(&crop_path, args.force)?;
+        if crop_path.exists() && !args.force {
+            return Err(Failure::Input(format!(
+                "{} exists already and was left alone: choose another --out, or say --force to overwrite",
+                crop_path.display()
+            )));
+        }
         write_grey(&crop_path, &face.levelled.crop)?;
         count += 1;
-        let row = row(&file.path.display().to_string(), number, face);
-        table.write_record(row).map_err(|error| failed(&table_path, error))
+        table.row(row(&file.path.display().to_string(), number, &face))
     })?;
-    let bytes = table.into_inner().map_err(|error| failed(&table_path, error))?;
-    write_file(&table_path, &bytes)?;
-    print(&format!("{count} faces of {pictures} pictures: {}\n", args.out.display()));
+    table.finish()?;
+    print(&format!("{count} faces of {pictures} pictures: {}\n", args.out.display()))?;
     Ok(exit_code(batch.failures))
 }
 

@@ -2,18 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use image::{DynamicImage, RgbImage};
+use image::{DynamicImage, GrayImage, RgbImage};
 use serde::Serialize;
 
 use super::batch::Batch;
 use super::instrument::{ClassifierArgs, FinderArgs};
 use super::output::{
-    create_folder, print, refuse_existing, write_file, write_grey, write_json, write_labels,
-    write_npy, write_rgb,
+    Table, create_folder, print, refuse_existing, remove_file, write_grey, write_json,
+    write_labels, write_npy, write_rgb,
 };
 use super::{Failure, exit_code};
 use crate::appliance::{self, FaceFinder, Prediction};
@@ -21,7 +21,7 @@ use crate::compare::{EkmanMasks, MaskSet, Overlap, otsu_level, stretch};
 use crate::explain::{self, COMPACTNESS, Design, SAMPLES, SEGMENTS, Superpixels, Surrogate, slic};
 use crate::expression::Expression;
 use crate::face::{Detection, Landmarks, LevelledFace};
-use crate::heatmap::HeatmapSums;
+use crate::heatmap::{Clipping, HeatmapSums};
 use crate::network::{Classifier, Network};
 use crate::random::Stream;
 use crate::source::PictureFile;
@@ -54,6 +54,9 @@ pub struct Args {
     /// Which Ekman masks to compare with
     #[arg(long, value_enum, default_value_t)]
     masks: MaskSet,
+    /// When relevance against the class is set to 0 on the way to a heatmap
+    #[arg(long, value_enum, default_value_t)]
+    clip: Clipping,
     /// Where to write
     #[arg(long, value_name = "DIR", default_value = "explanations")]
     out: PathBuf,
@@ -130,48 +133,61 @@ fn timed<T>(milliseconds: &mut f64, stage: impl FnOnce() -> T) -> T {
     result
 }
 
+/// A face on its way to its explanation.
+struct FoundFace {
+    detection: Detection,
+    landmarks: Landmarks,
+    /// None where both eyes lie in one place.
+    levelled: Option<LevelledFace>,
+    timings: Timings,
+}
+
 /// What is needed to explain a face and to remember the batch.
 struct Explainer<'a> {
     args: &'a Args,
-    finder: FaceFinder,
     classifier: Network,
     design: DesignSource,
-    segments: Option<(PathBuf, (u32, u32), Vec<u16>)>,
+    segments: Option<Superpixels>,
     standard_face: StandardFace,
     masks: EkmanMasks,
     sums: BTreeMap<Expression, HeatmapSums>,
-    table: csv::Writer<Vec<u8>>,
+    /// Begun with the first face: without any nothing is written.
+    table: Option<Table>,
     faces: usize,
     neutral: usize,
 }
 
 pub fn run(args: &Args) -> Result<ExitCode, Failure> {
-    let summary_path = args.out.join("summary.json");
-    refuse_existing(&summary_path, args.force)?;
+    refuse_existing(&args.out.join(SUMMARY), args.force)?;
+    refuse_existing(&args.out.join(TABLE), args.force)?;
     let mut explainer = Explainer::new(args)?;
+    let mut finder = args.finder.open()?;
     let mut batch = Batch::new(&args.paths);
     let pictures = batch.pictures.len();
-    create_folder(&args.out)?;
-    batch.for_each_picture(|batch, file, picture| {
-        let mut timings = Timings::default();
-        let found = timed(&mut timings.detect, || explainer.finder.detect(&picture))?;
-        if found.is_empty() {
-            batch.tell_no_face(&file.path);
-        }
-        for (number, detection) in (1..).zip(&found) {
-            let result = explainer.explain(file, &picture, number, detection, timings.clone())?;
-            if let Err(problem) = result {
-                batch.tell(&format!("{}, face {number}: {problem}", file.path.display()));
-            }
-        }
-        Ok(())
-    })?;
-    explainer.conclude(&summary_path, pictures)?;
+    let size = explainer.classifier.crop_size().0;
+    batch.for_each(
+        |picture| find_faces(&mut finder, picture, size),
+        |file, number, found| explainer.explain(file, number, found),
+    )?;
+    explainer.conclude(pictures)?;
     Ok(exit_code(batch.failures))
 }
 
-/// What keeps one face from being explained while the batch goes on.
-type FaceResult = Result<(), String>;
+fn find_faces(
+    finder: &mut FaceFinder,
+    picture: &RgbImage,
+    size: u32,
+) -> Result<Vec<FoundFace>, Failure> {
+    let mut of_picture = Timings::default();
+    let detections = timed(&mut of_picture.detect, || finder.detect(picture))?;
+    let place = |detection: Detection| {
+        let mut timings = of_picture.clone();
+        let landmarks = timed(&mut timings.landmarks, || finder.place(picture, &detection))?;
+        let levelled = timed(&mut timings.level, || LevelledFace::new(picture, &landmarks, size));
+        Ok(FoundFace { detection, landmarks, levelled, timings })
+    };
+    detections.into_iter().map(place).collect()
+}
 
 impl<'a> Explainer<'a> {
     fn new(args: &'a Args) -> Result<Self, Failure> {
@@ -186,24 +202,20 @@ impl<'a> Explainer<'a> {
                     .to_owned(),
             ));
         }
-        let segments = args.segments.as_deref().map(read_segments).transpose()?;
         let classifier = args.classifier.open(&args.finder)?;
+        let read = |path: &PathBuf| read_segments(path, classifier.crop_size());
+        let segments = args.segments.as_ref().map(read).transpose()?;
         let standard_face = StandardFace::default();
         let masks = EkmanMasks::new(args.masks, &standard_face);
-        let mut table = csv::Writer::from_writer(Vec::new());
-        let header =
-            ["picture", "face", "folder", "log10_nfa", "class", "probability", "segments", "r2"];
-        table.write_record(header).map_err(|error| super::output::failed(&args.out, error))?;
         Ok(Explainer {
             args,
-            finder: args.finder.open()?,
             classifier,
             design,
             segments,
             standard_face,
             masks,
             sums: Expression::SIX.into_iter().map(|e| (e, HeatmapSums::new())).collect(),
-            table,
+            table: None,
             faces: 0,
             neutral: 0,
         })
@@ -213,65 +225,45 @@ impl<'a> Explainer<'a> {
     fn explain(
         &mut self,
         file: &PictureFile,
-        picture: &RgbImage,
         number: usize,
-        detection: &Detection,
-        mut timings: Timings,
-    ) -> Result<FaceResult, Failure> {
+        found: FoundFace,
+    ) -> Result<(), Failure> {
+        let input = Failure::Input;
         let name = format!("{}_{number}", file.name);
         let folder = self.args.out.join(&name);
-        if let Err(exists) = refuse_existing(&folder, self.args.force) {
-            return Ok(Err(exists.to_string()));
+        if folder.exists() && !self.args.force {
+            return Err(input(format!(
+                "{} exists already and was left alone: choose another --out, or say --force",
+                folder.display()
+            )));
         }
-        let size = self.classifier.crop_size().0;
-        let landmarks = timed(&mut timings.landmarks, || self.finder.place(picture, detection))?;
-        let Some(levelled) =
-            timed(&mut timings.level, || LevelledFace::new(picture, &landmarks, size))
-        else {
-            return Ok(Err("its eyes cannot be told apart".to_owned()));
-        };
-        let prediction = timed(&mut timings.classify, || {
-            appliance::classify(&mut self.classifier, &levelled.crop)
-        })?;
-        let superpixels = match timed(&mut timings.superpixels, || self.superpixels(&levelled)) {
-            Ok(superpixels) => superpixels,
-            Err(problem) => return Ok(Err(problem)),
-        };
-        let design = match self.design(&superpixels, &levelled) {
-            Ok(design) => design,
-            Err(problem) => return Ok(Err(problem)),
-        };
+        let FoundFace { detection, landmarks, levelled, mut timings } = found;
+        let levelled = levelled.ok_or_else(|| input("its eyes cannot be told apart".to_owned()))?;
+        let crop = &levelled.crop;
+        let prediction =
+            timed(&mut timings.classify, || appliance::classify(&mut self.classifier, crop))?;
+        let superpixels = timed(&mut timings.superpixels, || match &self.segments {
+            Some(given) => given.clone(),
+            None => slic(crop, SEGMENTS, COMPACTNESS),
+        });
+        let design = self.design(&superpixels, crop).map_err(input)?;
         let surrogate = timed(&mut timings.explain, || {
-            explain::explain(
-                &mut self.classifier,
-                &levelled.crop,
-                &superpixels,
-                &design,
-                prediction.class,
-            )
+            explain::explain(&mut self.classifier, crop, &superpixels, &design, prediction.class)
         })?;
         let relevance = superpixels.paint(&surrogate.weights);
         let mut standardised = vec![0.0; FACE_PIXELS];
         timed(&mut timings.standardise, || {
-            WarpMap::new(
-                &self.standard_face,
-                levelled.landmarks.points(),
-                size as usize,
-                size as usize,
-            )
-            .apply(&relevance, &mut standardised);
+            let (width, height) = (crop.width() as usize, crop.height() as usize);
+            WarpMap::new(&self.standard_face, levelled.landmarks.points(), width, height)
+                .apply(&relevance, &mut standardised);
         });
-        match self.sums.get_mut(&prediction.expression) {
-            Some(sums) => sums
-                .add(&standardised)
-                .map_err(|error| Failure::Input(format!("{}: {error}", file.path.display())))?,
-            None => self.neutral += 1,
+        if self.table.is_none() {
+            self.table = Some(begin_result(self.args)?);
         }
-        self.faces += 1;
         let explained = Explained {
             file,
             number,
-            detection,
+            detection: &detection,
             landmarks: &landmarks,
             levelled: &levelled,
             prediction: &prediction,
@@ -282,24 +274,19 @@ impl<'a> Explainer<'a> {
             standardised,
             timings,
         };
-        self.write(&folder, &name, explained)?;
-        Ok(Ok(()))
-    }
-
-    fn superpixels(&self, levelled: &LevelledFace) -> Result<Superpixels, String> {
-        match &self.segments {
-            None => Ok(slic(&levelled.crop, SEGMENTS, COMPACTNESS)),
-            Some((path, size, labels)) => {
-                Superpixels::given(*size, levelled.crop.dimensions(), labels.clone())
-                    .map_err(|error| format!("{} {error}", path.display()))
-            }
+        if let Some(sums) = self.sums.get_mut(&prediction.expression) {
+            sums.add(&explained.standardised).map_err(|error| input(error.to_string()))?;
+        } else {
+            self.neutral += 1;
         }
+        self.faces += 1;
+        self.write(&folder, &name, explained)
     }
 
-    fn design(&self, superpixels: &Superpixels, face: &LevelledFace) -> Result<Design, String> {
+    fn design(&self, superpixels: &Superpixels, crop: &GrayImage) -> Result<Design, String> {
         let columns = superpixels.count();
         let rows = self.args.samples.map_or(SAMPLES, |samples| samples as usize);
-        let mut stream = Stream::of_crop(self.args.seed, "design", &face.crop);
+        let mut stream = Stream::of_crop(self.args.seed, "design", crop);
         match &self.design {
             DesignSource::Iid => Ok(Design::iid(rows, columns, &mut stream)),
             DesignSource::Hadamard => Ok(Design::hadamard(rows, columns, &mut stream)),
@@ -351,6 +338,7 @@ impl<'a> Explainer<'a> {
         let mask = self.masks.get(face.prediction.expression);
         let picture = overlay::explained_face(&ExplainedFace {
             crop: &face.levelled.crop,
+            standard_face: &self.standard_face,
             superpixels: face.superpixels,
             relevance: &face.relevance,
             standardised: &standardised,
@@ -368,31 +356,35 @@ impl<'a> Explainer<'a> {
         write_npy(&folder.join("relevance.npy"), size.1, size.0, face.relevance)?;
         let (height, width) = (FACE_HEIGHT as u32, FACE_WIDTH as u32);
         write_npy(&folder.join("standardised.npy"), height, width, standardised)?;
-        self.table
-            .write_record([
-                face.file.path.display().to_string(),
-                face.number.to_string(),
-                name.to_owned(),
-                format!("{:.3}", face.detection.log10_nfa),
-                face.prediction.expression.to_string(),
-                format!("{:.6}", face.prediction.probabilities[face.prediction.class]),
-                face.superpixels.count().to_string(),
-                format!("{:.4}", face.surrogate.r2),
-            ])
-            .map_err(|error| super::output::failed(&self.args.out, error))
+        let table = self.table.as_mut().expect("begun before the first face is written");
+        table.row([
+            face.file.path.display().to_string(),
+            face.number.to_string(),
+            name.to_owned(),
+            self.classifier.spec().name.clone(),
+            format!("{:.3}", face.detection.log10_nfa),
+            face.prediction.expression.to_string(),
+            format!("{:.6}", face.prediction.probabilities[face.prediction.class]),
+            face.superpixels.count().to_string(),
+            format!("{:.4}", face.surrogate.r2),
+        ])
     }
 
-    /// Heatmaps of the batch, their overlap with the masks, the table.
-    fn conclude(self, summary_path: &Path, pictures: usize) -> Result<(), Failure> {
+    /// Heatmaps of the batch, their overlap with the masks, the summary.
+    fn conclude(self, pictures: usize) -> Result<(), Failure> {
         let out = &self.args.out;
+        let Some(table) = self.table else {
+            return print("no face was explained, so nothing was written\n");
+        };
+        table.finish()?;
         let network = self.classifier.spec().name.clone();
-        let folder = out.join("heatmaps");
+        let folder = out.join(HEATMAPS);
         create_folder(&folder)?;
         let mut rows = Vec::new();
         let mut panels = Vec::new();
         let means: Vec<_> = Expression::SIX
             .into_iter()
-            .map(|expression| (expression, self.sums[&expression].mean_clipped()))
+            .map(|expression| (expression, self.sums[&expression].mean(self.args.clip)))
             .collect();
         for (expression, mean) in &means {
             let count = self.sums[expression].explanations();
@@ -408,11 +400,9 @@ impl<'a> Explainer<'a> {
                     overlap.iou_all_white, overlap.iou_random
                 ));
                 notes.push(format!("with the other masks {:.3}", overlap.iou_other_masks));
-                let picture =
-                    image::GrayImage::from_raw(FACE_WIDTH as u32, FACE_HEIGHT as u32, stretched)
-                        .expect("a heatmap has the standard face's size");
-                let title = title_case(expression.name());
-                write_grey(&folder.join(format!("{network}_{title}_heatmap.png")), &picture)?;
+                let picture = GrayImage::from_raw(FACE_WIDTH as u32, FACE_HEIGHT as u32, stretched)
+                    .expect("a heatmap has the standard face's size");
+                write_grey(&folder.join(heatmap_file(&network, *expression)), &picture)?;
                 rows.push(SummaryRow {
                     expression: *expression,
                     faces: count,
@@ -428,16 +418,17 @@ impl<'a> Explainer<'a> {
             });
         }
         let title = format!("{network}: {} faces of {pictures} pictures", self.faces);
-        write_rgb(&out.join("heatmaps.png"), &overlay::heatmaps(&title, &panels))?;
-        let table = self.table.into_inner().map_err(|error| super::output::failed(out, error))?;
-        write_file(&out.join("explanations.csv"), &table)?;
-        print(&summary_table(&rows, self.neutral));
+        let picture = overlay::heatmaps(&title, &panels, &self.standard_face);
+        write_rgb(&out.join(HEATMAPS_PICTURE), &picture)?;
+        let table = summary_table(&rows, self.neutral);
+        // Last: where it stands, the result is whole.
         write_json(
-            summary_path,
+            &out.join(SUMMARY),
             &Summary {
                 network: &network,
                 sha256: self.classifier.sha256(),
                 masks: self.args.masks,
+                clip: self.args.clip,
                 design: &self.args.design,
                 seed: self.args.seed,
                 pictures,
@@ -446,9 +437,74 @@ impl<'a> Explainer<'a> {
                 heatmaps: rows,
             },
         )?;
-        print(&format!("\nLook at {}\n", out.join("heatmaps.png").display()));
-        Ok(())
+        print(&table)?;
+        print(&format!("\nLook at {}\n", out.join(HEATMAPS_PICTURE).display()))
     }
+}
+
+const SUMMARY: &str = "summary.json";
+const TABLE: &str = "explanations.csv";
+const HEATMAPS: &str = "heatmaps";
+const HEATMAPS_PICTURE: &str = "heatmaps.png";
+/// What a face's folder holds.
+const FACE_FILES: [&str; 6] = [
+    "explanation.json",
+    "face.png",
+    "segments.png",
+    "relevance.npy",
+    "standardised.npy",
+    "overlay.png",
+];
+
+fn heatmap_file(network: &str, expression: Expression) -> String {
+    format!("{network}_{}_heatmap.png", expression.title())
+}
+
+/// Takes away what an earlier run left (with `--force`; without, there is none), and begins the table of faces.
+fn begin_result(args: &Args) -> Result<Table, Failure> {
+    create_folder(&args.out)?;
+    remove_earlier_result(&args.out)?;
+    let mut table = Table::in_place(&args.out.join(TABLE))?;
+    table.row([
+        "picture",
+        "face",
+        "folder",
+        "network",
+        "log10_nfa",
+        "class",
+        "probability",
+        "segments",
+        "r2",
+    ])?;
+    Ok(table)
+}
+
+/// Removes the files of an earlier run, which its table names; what ferscope did not write stays.
+///
+/// Otherwise heatmaps of expressions that no longer occur, or of another network, would stand beside the new ones.
+fn remove_earlier_result(out: &Path) -> Result<(), Failure> {
+    remove_file(&out.join(SUMMARY))?;
+    remove_file(&out.join(HEATMAPS_PICTURE))?;
+    let Ok(mut table) = csv::Reader::from_path(out.join(TABLE)) else { return Ok(()) };
+    let is_name = |name: &str| {
+        let mut parts = Path::new(name).components();
+        matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None))
+    };
+    for row in table.records().filter_map(Result::ok) {
+        let (Some(folder), Some(network)) = (row.get(2), row.get(3)) else { continue };
+        if !is_name(folder) || !is_name(network) {
+            continue;
+        }
+        for file in FACE_FILES {
+            remove_file(&out.join(folder).join(file))?;
+        }
+        // Stays when the user keeps something of his own in it.
+        let _ = std::fs::remove_dir(out.join(folder));
+        for expression in Expression::SIX {
+            remove_file(&out.join(HEATMAPS).join(heatmap_file(network, expression)))?;
+        }
+    }
+    remove_file(&out.join(TABLE))
 }
 
 /// One explained face on its way to disk.
@@ -474,6 +530,7 @@ struct Summary<'a> {
     network: &'a str,
     sha256: &'a str,
     masks: MaskSet,
+    clip: Clipping,
     design: &'a str,
     seed: u64,
     pictures: usize,
@@ -512,11 +569,6 @@ fn summary_table(rows: &[SummaryRow], neutral: usize) -> String {
     }
     let _ = writeln!(text, "neutral     {neutral:>5}  (explained, but neutral has no mask)");
     text
-}
-
-fn title_case(name: &str) -> String {
-    let (first, rest) = name.split_at(1);
-    first.to_uppercase() + rest
 }
 
 fn file_name(path: &str) -> String {
@@ -559,9 +611,7 @@ fn read_design(path: &Path) -> Result<DesignSource, Failure> {
         .ok_or_else(|| refuse("is no two-dimensional .npy array of 0 and 1".to_owned()))
 }
 
-type GivenSegments = (PathBuf, (u32, u32), Vec<u16>);
-
-fn read_segments(path: &Path) -> Result<GivenSegments, Failure> {
+fn read_segments(path: &Path, crop_size: (u32, u32)) -> Result<Superpixels, Failure> {
     let refuse = |what: String| Failure::Usage(format!("{}: {what}", path.display()));
     let (size, labels) = match image::open(path).map_err(|error| refuse(error.to_string()))? {
         DynamicImage::ImageLuma8(picture) => {
@@ -570,5 +620,5 @@ fn read_segments(path: &Path) -> Result<GivenSegments, Failure> {
         DynamicImage::ImageLuma16(picture) => (picture.dimensions(), picture.into_raw()),
         _ => return Err(refuse("superpixel labels need a grey PNG of 8 or 16 bits".to_owned())),
     };
-    Ok((path.to_owned(), size, labels))
+    Superpixels::given(size, crop_size, labels).map_err(|error| refuse(error.to_string()))
 }

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use super::Failure;
 use crate::appliance::{self, FaceFinder, InstrumentError, Options};
-use crate::network::Network;
+use crate::face::DetectorError;
+use crate::network::{ManifestError, Network};
 
 #[derive(clap::Args)]
 pub struct FinderArgs {
@@ -52,7 +53,14 @@ impl FinderArgs {
     }
 
     pub fn open(&self) -> Result<FaceFinder, Failure> {
-        Ok(FaceFinder::open(&self.options())?)
+        FaceFinder::open(&self.options()).map_err(|error| match error {
+            // What the user asked for is not there, rather than unusable.
+            InstrumentError::Predictor { .. }
+            | InstrumentError::Detector(DetectorError::Epsilon { .. }) => {
+                Failure::Usage(error.to_string())
+            }
+            other => Failure::Model(other.to_string()),
+        })
     }
 
     pub fn models_folder(&self) -> PathBuf {
@@ -75,13 +83,14 @@ impl ClassifierArgs {
         threads: usize,
     ) -> Result<Network, Failure> {
         let options = Options { network: self.network.clone(), threads, ..finder.options() };
-        Ok(appliance::open_classifier(&options)?)
-    }
-}
-
-impl From<InstrumentError> for Failure {
-    fn from(error: InstrumentError) -> Self {
-        Failure::Model(error.to_string())
+        appliance::open_classifier(&options).map_err(|error| match error {
+            InstrumentError::Manifest(
+                ManifestError::Unknown { .. }
+                | ManifestError::NoNetwork { .. }
+                | ManifestError::Undescribed { .. },
+            ) => Failure::Usage(error.to_string()),
+            other => Failure::Model(other.to_string()),
+        })
     }
 }
 

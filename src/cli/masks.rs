@@ -42,6 +42,6 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
         });
         write_grey(&path(expression), &picture)?;
     }
-    print(&format!("6 masks ({}): {}\n", args.masks.name(), args.out.display()));
+    print(&format!("6 masks ({}): {}\n", args.masks.name(), args.out.display()))?;
     Ok(ExitCode::SUCCESS)
 }

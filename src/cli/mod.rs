@@ -18,6 +18,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::network::NetworkError;
+use output::complain;
 
 /// Why a command stopped. What went wrong with single inputs is told as it happens and ends in exit code 1.
 #[derive(Debug, thiserror::Error)]
@@ -28,9 +29,15 @@ pub enum Failure {
     /// A model or calibration is unusable: exit code 3.
     #[error("{0}")]
     Model(String),
-    /// An input or output failed: exit code 1.
+    /// An input failed: exit code 1. In a batch it is told and counted, and the rest goes on.
     #[error("{0}")]
     Input(String),
+    /// A result cannot be written: exit code 1. Nothing goes on.
+    #[error("{0}")]
+    Output(String),
+    /// Whoever read standard output went away (`| head`): no fault, and no reason to go on.
+    #[error("nobody reads the output")]
+    ReaderGone,
 }
 
 impl From<NetworkError> for Failure {
@@ -42,7 +49,8 @@ impl From<NetworkError> for Failure {
 impl Failure {
     fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
-            Failure::Input(_) => 1,
+            Failure::ReaderGone => 0,
+            Failure::Input(_) | Failure::Output(_) => 1,
             Failure::Usage(_) => 2,
             Failure::Model(_) => 3,
         })
@@ -96,13 +104,13 @@ pub fn main() -> ExitCode {
     match result {
         Ok(Ok(code)) => code,
         Ok(Err(failure)) => {
-            eprintln!("ferscope: {failure}");
+            if !matches!(failure, Failure::ReaderGone) {
+                complain(&failure);
+            }
             failure.exit_code()
         }
         Err(_) => {
-            eprintln!(
-                "ferscope: a fault of this program; please report it (RUST_LOG=debug tells more)"
-            );
+            complain(&"a fault of this program; please report it (RUST_LOG=debug tells more)");
             ExitCode::from(101)
         }
     }

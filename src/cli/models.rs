@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use super::instrument::models_folder;
-use super::output::print;
+use super::output::{complain, print};
 use super::{Failure, exit_code};
 use crate::network::{Manifest, Network};
 
@@ -33,14 +33,14 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
         .map_err(|error| Failure::Model(error.to_string()))?;
     match args.action {
         Action::List => {
-            list(&manifest);
+            list(&manifest)?;
             Ok(ExitCode::SUCCESS)
         }
         Action::Verify => verify(&manifest),
     }
 }
 
-fn list(manifest: &Manifest) {
+fn list(manifest: &Manifest) -> Result<(), Failure> {
     let mut text = String::new();
     for model in &manifest.models {
         let input = &model.input;
@@ -56,7 +56,7 @@ fn list(manifest: &Manifest) {
             classes.join(", ")
         );
     }
-    print(&text);
+    print(&text)
 }
 
 fn verify(manifest: &Manifest) -> Result<ExitCode, Failure> {
@@ -68,10 +68,10 @@ fn verify(manifest: &Manifest) -> Result<ExitCode, Failure> {
                 model.name,
                 &network.sha256()[..12],
                 network.output_len()
-            )),
+            ))?,
             Err(error) => {
                 unusable += 1;
-                eprintln!("ferscope: {error}");
+                complain(&error);
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Writing results: only below `--out`, and never over an existing result unless forced.
+//! Writing results: only below `--out`, and never over an existing result unless forced; telling what went wrong.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -40,6 +40,16 @@ fn partial_name(path: &Path) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".partial");
     path.with_file_name(name)
+}
+
+/// Removes a file that ferscope wrote earlier, if it is there.
+pub fn remove_file(path: &Path) -> Result<(), Failure> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Failure::Output(format!("{}: cannot be removed: {error}", path.display())))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Writes something as indented JSON.
@@ -89,13 +99,107 @@ fn write_png(
     write_file(path, &bytes)
 }
 
-/// Prints to standard output. A reader that went away (`| head`) is no fault.
-pub fn print(text: &str) {
+/// Prints to standard output.
+pub fn print(text: &str) -> Result<(), Failure> {
     let mut output = std::io::stdout().lock();
-    let _ = output.write_all(text.as_bytes()).and_then(|()| output.flush());
+    output.write_all(text.as_bytes()).and_then(|()| output.flush()).map_err(|error| {
+        if error.kind() == std::io::ErrorKind::BrokenPipe {
+            Failure::ReaderGone
+        } else {
+            failed(Path::new("standard output"), error)
+        }
+    })
+}
+
+/// Says what is wrong on standard error. Where even that is closed, nobody can be told.
+pub fn complain(problem: &dyn std::fmt::Display) {
+    print_error(&format!("ferscope: {problem}"));
+}
+
+/// Prints a line to standard error, as [`complain`] does.
+pub fn print_error(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 /// A failure to write `path`.
 pub fn failed(path: &Path, error: impl std::fmt::Display) -> Failure {
-    Failure::Input(format!("{}: cannot be written: {error}", path.display()))
+    Failure::Output(format!("{}: cannot be written: {error}", path.display()))
+}
+
+/// A CSV table whose rows reach disk or reader as they are made, so that a batch that is killed loses none.
+pub struct Table {
+    writer: csv::Writer<Box<dyn Write>>,
+    target: PathBuf,
+    /// Where rows are collected until the table is complete.
+    partial: Option<PathBuf>,
+}
+
+impl Table {
+    /// A table on standard output.
+    pub fn on_standard_output() -> Self {
+        Table {
+            writer: csv::Writer::from_writer(Box::new(std::io::stdout())),
+            target: PathBuf::from("standard output"),
+            partial: None,
+        }
+    }
+
+    /// A table that stands at `target` from its first row.
+    pub fn in_place(target: &Path) -> Result<Self, Failure> {
+        let file = std::fs::File::create(target).map_err(|error| failed(target, error))?;
+        Ok(Table {
+            writer: csv::Writer::from_writer(Box::new(file)),
+            target: target.to_owned(),
+            partial: None,
+        })
+    }
+
+    /// A table that takes the name `target` when it is complete, and has `.partial` added to its name before.
+    pub fn whole(target: &Path) -> Result<Self, Failure> {
+        let partial = partial_name(target);
+        let mut table = Table::in_place(&partial)?;
+        table.target = target.to_owned();
+        table.partial = Some(partial);
+        Ok(table)
+    }
+
+    /// Writes a row.
+    pub fn row<Field: AsRef<[u8]>>(
+        &mut self,
+        fields: impl IntoIterator<Item = Field>,
+    ) -> Result<(), Failure> {
+        let written = self.writer.write_record(fields).map_err(std::io::Error::from);
+        written.and_then(|()| self.writer.flush()).map_err(|error| match error.kind() {
+            std::io::ErrorKind::BrokenPipe => Failure::ReaderGone,
+            _ => failed(&self.target, error),
+        })
+    }
+
+    /// Ends the table.
+    pub fn finish(self) -> Result<(), Failure> {
+        match &self.partial {
+            Some(partial) => {
+                std::fs::rename(partial, &self.target).map_err(|error| failed(&self.target, error))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_on_disk_as_they_are_made_and_the_name_comes_last() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, partial) = (folder.path().join("a.csv"), folder.path().join("a.csv.partial"));
+        let mut table = Table::whole(&path).unwrap();
+        table.row(["1", "2"]).unwrap();
+        assert_eq!(std::fs::read_to_string(&partial).unwrap(), "1,2\n");
+        assert!(!path.exists());
+        table.finish().unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "1,2\n");
+        assert!(!partial.exists());
+    }
 }

@@ -4,6 +4,8 @@ use std::io::IsTerminal;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::output::print_error;
+
 /// Progress over `total` items.
 pub struct Progress {
     bar: ProgressBar,
@@ -35,13 +37,13 @@ impl Progress {
         let (done, total) = (self.bar.position(), self.bar.length().unwrap_or(0));
         let tenth = (total / 10).max(1);
         if self.plain && (done % tenth == 0 || done == total) {
-            eprintln!("{done} of {total} {} done", self.what);
+            print_error(&format!("{done} of {total} {} done", self.what));
         }
     }
 
-    /// Says something above the bar, on standard error.
-    pub fn say(&self, line: &str) {
-        self.bar.suspend(|| eprintln!("{line}"));
+    /// Prints a line above the bar, on standard error.
+    pub fn print_line(&self, line: &str) {
+        self.bar.suspend(|| print_error(line));
     }
 
     /// Ends the bar.

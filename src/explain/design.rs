@@ -34,6 +34,11 @@ pub enum DesignError {
         /// What stands there.
         value: u8,
     },
+    /// Its first row hides something.
+    #[error(
+        "hides a superpixel in row 0; that row must be all 1: distances are measured to the whole face"
+    )]
+    FirstRow,
     /// It has too few rows to say anything.
     #[error("has {0} rows; at least 2 are needed")]
     Rows(usize),
@@ -92,7 +97,8 @@ impl Design {
     /// A design given by the user, row by row.
     ///
     /// # Errors
-    /// When it does not fit the number of superpixels, or holds something else than 0 and 1.
+    /// When it does not fit the number of superpixels, holds something else than 0 and 1, or does not begin with the
+    /// whole face.
     pub fn given(
         columns: usize,
         superpixels: usize,
@@ -111,6 +117,9 @@ impl Design {
         let design = Design { columns, visible };
         if design.rows() < 2 {
             return Err(DesignError::Rows(design.rows()));
+        }
+        if design.row(0).contains(&0) {
+            return Err(DesignError::FirstRow);
         }
         Ok(design)
     }
@@ -278,6 +287,7 @@ mod tests {
             Err(DesignError::Value { row: 1, column: 1, value: 2 })
         );
         assert_eq!(Design::given(2, 2, vec![1, 1]), Err(DesignError::Rows(1)));
+        assert_eq!(Design::given(2, 2, vec![0, 1, 1, 1]), Err(DesignError::FirstRow));
         assert!(Design::given(2, 2, vec![1, 1, 0, 1]).is_ok());
     }
 }

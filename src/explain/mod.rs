@@ -18,6 +18,10 @@ use crate::network::{Classifier, NetworkError};
 /// Samples per explanation in the paper (section 3.4).
 pub const SAMPLES: usize = 1000;
 
+/// The most superpixels a user may give: the surrogate's cost grows with their cube, and a sample can say little about each
+/// of so many.
+pub const MOST_SUPERPIXELS: usize = 500;
+
 /// The grey level of a hidden superpixel in the paper: black.
 const HIDDEN: u8 = 0;
 
@@ -41,6 +45,9 @@ pub enum SuperpixelsError {
         /// The given one's.
         found: (u32, u32),
     },
+    /// More than [`MOST_SUPERPIXELS`].
+    #[error("has {0} superpixels; at most {MOST_SUPERPIXELS} can be explained")]
+    Many(usize),
     /// A number between 0 and the largest label is missing.
     #[error(
         "uses labels up to {largest} but no pixel has the label {missing}: number them 0, 1, 2, ... without gaps"
@@ -67,6 +74,9 @@ impl Superpixels {
             return Err(SuperpixelsError::Size { expected, found: size });
         }
         let largest = labels.iter().copied().max().unwrap_or(0);
+        if usize::from(largest) >= MOST_SUPERPIXELS {
+            return Err(SuperpixelsError::Many(usize::from(largest) + 1));
+        }
         let mut used = vec![false; usize::from(largest) + 1];
         labels.iter().for_each(|&label| used[usize::from(label)] = true);
         if let Some(missing) = used.iter().position(|used| !used) {

@@ -42,7 +42,7 @@ pub enum DetectorError {
     },
     /// So many false faces were not measured.
     #[error(
-        "an epsilon of {epsilon} is beyond the background model, which reaches {largest:.2} expected false faces per picture"
+        "an epsilon of {epsilon} was not measured: give less than {largest:.2} expected false faces per picture"
     )]
     Epsilon {
         /// The epsilon asked for.

@@ -25,6 +25,18 @@ pub struct HeatmapSums {
     squared: Vec<i128>,
 }
 
+/// When negative relevance, which speaks against the class, is set to 0 on the way to a heatmap.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Clipping {
+    /// After averaging: errors of both signs cancel first, which few-sample explanations need.
+    #[default]
+    Last,
+    /// Before averaging, in each face's explanation: the paper's heatmap. Chance leaves a haze on superpixels that are
+    /// irrelevant.
+    First,
+}
+
 /// Why a map or sums could not be added, or stored sums not be read. What was there before is unchanged.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum HeatmapError {
@@ -103,19 +115,18 @@ impl HeatmapSums {
 
     /// Mean relevance per pixel, negative ones included; none before the first explanation.
     pub fn mean_signed(&self) -> Option<Vec<f32>> {
-        self.mean(&self.signed)
+        self.mean_of(&self.signed)
     }
 
-    /// Mean of the per-face relevance clipped at 0: the paper's heatmap. Its averaging leaves a haze on irrelevant
-    /// superpixels where explanations had few samples; see [`Self::mean_then_clip`].
-    pub fn mean_clipped(&self) -> Option<Vec<f32>> {
-        self.mean(&self.clipped)
-    }
-
-    /// Mean of the signed relevance, clipped at 0 last: errors of both signs cancel before the clipping.
-    pub fn mean_then_clip(&self) -> Option<Vec<f32>> {
-        let mean = self.mean_signed()?;
-        Some(mean.into_iter().map(|value| value.max(0.0)).collect())
+    /// The heatmap: mean relevance per pixel, not negative; none before the first explanation.
+    pub fn mean(&self, clipping: Clipping) -> Option<Vec<f32>> {
+        match clipping {
+            Clipping::Last => {
+                let mean = self.mean_signed()?;
+                Some(mean.into_iter().map(|value| value.max(0.0)).collect())
+            }
+            Clipping::First => self.mean_of(&self.clipped),
+        }
     }
 
     /// Sample variance (divisor n - 1) of the signed relevance per pixel; none before the second explanation.
@@ -135,7 +146,7 @@ impl HeatmapSums {
         })
     }
 
-    fn mean(&self, sums: &[i64]) -> Option<Vec<f32>> {
+    fn mean_of(&self, sums: &[i64]) -> Option<Vec<f32>> {
         (self.explanations > 0).then(|| {
             let divisor = self.explanations as f64 * SCALE;
             sums.iter().map(|&sum| (sum as f64 / divisor) as f32).collect()

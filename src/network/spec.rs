@@ -136,7 +136,7 @@ pub struct ModelSpec {
     /// The ONNX file, relative to the manifest.
     #[serde(default)]
     pub file: PathBuf,
-    /// Checksum of the ONNX file, lower-case hexadecimal. A user's network may leave it out.
+    /// Checksum of the ONNX file, hexadecimal. A user's network may leave it out.
     pub sha256: Option<String>,
     /// SPDX name of the weights' licence.
     #[serde(default)]
@@ -197,6 +197,14 @@ pub enum ManifestError {
         /// What the TOML reader says, with line and column.
         message: String,
     },
+    /// A user's network that is not there.
+    #[error("{}: cannot be read: {source}", path.display())]
+    NoNetwork {
+        /// The ONNX file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// A user's network without its description.
     #[error(
         "{}: is missing: a network needs this file beside it, with `classes` and an [input] table (README, \"Your own network\")",
@@ -222,9 +230,19 @@ impl Manifest {
     /// Reads `folder/models.toml`.
     ///
     /// # Errors
-    /// When the file is missing, is no TOML, or lacks a field; the message names line and column.
+    /// When the file is missing, is no TOML, lacks a field (the message names line and column), or describes a network
+    /// that cannot be.
     pub fn read(folder: &Path) -> Result<Self, ManifestError> {
-        let file: ManifestFile = read_toml(&folder.join("models.toml"))?;
+        let path = folder.join("models.toml");
+        let file: ManifestFile = read_toml(&path)?;
+        let mut names = std::collections::HashSet::new();
+        for model in &file.model {
+            let checked = match names.insert(&model.name) {
+                true => model.check(),
+                false => Err(format!("two networks are named `{}`", model.name)),
+            };
+            checked.map_err(|message| ManifestError::Parse { path: path.clone(), message })?;
+        }
         Ok(Manifest { folder: folder.to_owned(), models: file.model })
     }
 
@@ -249,37 +267,56 @@ impl ModelSpec {
     /// When that file is missing or incomplete.
     pub fn beside(onnx: &Path) -> Result<Self, ManifestError> {
         if let Err(source) = std::fs::metadata(onnx) {
-            return Err(ManifestError::Read { path: onnx.to_owned(), source });
+            return Err(ManifestError::NoNetwork { path: onnx.to_owned(), source });
         }
         let path = onnx.with_extension("toml");
         if !path.exists() {
             return Err(ManifestError::Undescribed { path });
         }
         let mut spec: ModelSpec = read_toml(&path)?;
-        if spec.classes.len() < 2 {
-            return Err(ManifestError::Parse {
-                path,
-                message: "needs `classes`: the expression of each output, in order".to_owned(),
-            });
-        }
         if spec.name.is_empty() {
             spec.name = onnx.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        }
-        // The name becomes part of file names below --out.
-        let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-        if spec.name.starts_with('.') || !spec.name.chars().all(is_plain) {
-            return Err(ManifestError::Parse {
-                path,
-                message: format!(
-                    "the name `{}` is not usable in file names: give `name` letters, digits, `-`, `_` and `.` only",
-                    spec.name
-                ),
-            });
         }
         // Only expression networks can be given.
         spec.job = Job::Expression;
         spec.file = onnx.file_name().unwrap_or_default().into();
+        spec.check().map_err(|message| ManifestError::Parse { path, message })?;
         Ok(spec)
+    }
+
+    /// What the form of the file cannot say.
+    fn check(&self) -> Result<(), String> {
+        let name = &self.name;
+        // The name becomes part of the names of files below --out.
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        if name.is_empty() || name.starts_with('.') || !name.chars().all(is_plain) {
+            return Err(format!(
+                "the name `{name}` is not usable in file names: give `name` letters, digits, `-`, `_` and `.` only"
+            ));
+        }
+        // <Network>_CV<k>_<Expression>_heatmap.png is the heatmap of a fold.
+        let fold = name.rsplit_once("_CV").map(|(_, fold)| fold);
+        if fold.is_some_and(|fold| fold.parse::<u32>().is_ok()) {
+            return Err(format!(
+                "the name `{name}` would be read as a fold of a cross-validation: give another `name`"
+            ));
+        }
+        if self.job == Job::Expression {
+            if self.classes.len() < 2 {
+                return Err(format!(
+                    "the network `{name}` needs `classes`: the expression of each output, in order"
+                ));
+            }
+            let twice = self
+                .classes
+                .iter()
+                .enumerate()
+                .find(|(i, class)| self.classes[..*i].contains(class));
+            if let Some((_, class)) = twice {
+                return Err(format!("the network `{name}` has the class `{class}` twice"));
+            }
+        }
+        Ok(())
     }
 }
 

@@ -30,10 +30,12 @@ pub enum NetworkProblem {
     /// The file cannot be read.
     #[error("cannot be read: {0}")]
     Read(#[from] std::io::Error),
-    /// The file is not the one the manifest names.
-    #[error("has sha256 {found}, the manifest says {expected}: fetch the file again")]
+    /// The file is not the one described.
+    #[error(
+        "has sha256 {found}, its description says {expected}: fetch the file again, or correct the description"
+    )]
     Checksum {
-        /// What the manifest says.
+        /// What its description says.
         expected: String,
         /// What the file has.
         found: String,
@@ -86,7 +88,9 @@ impl Network {
         }
         let bytes = read_limited(&path).map_err(refuse)?;
         let sha256 = hexadecimal(&Sha256::digest(&bytes));
-        if let Some(expected) = spec.sha256.as_ref().filter(|expected| **expected != sha256) {
+        if let Some(expected) =
+            spec.sha256.as_ref().filter(|expected| !expected.eq_ignore_ascii_case(&sha256))
+        {
             let (expected, found) = (expected.clone(), sha256);
             return Err(refuse(NetworkProblem::Checksum { expected, found }));
         }
@@ -105,7 +109,31 @@ impl Network {
             .map_err(|error| refuse(NetworkProblem::Malformed(format!("{error:#}"))))?;
         let mut network = Network { spec, path: path.clone(), sha256, lanes };
         network.check_golden(folder)?;
+        if network.spec.job == Job::Expression {
+            network.check_probabilities()?;
+        }
         Ok(network)
+    }
+
+    /// Evaluates a black and a white picture, so that a network whose outputs are no probabilities is refused at once.
+    fn check_probabilities(&mut self) -> Result<(), NetworkError> {
+        const PICTURES: usize = 2;
+        let write = |index: usize, pixels: &mut [u8]| pixels.fill(if index == 0 { 0 } else { 255 });
+        let mut rows = vec![0.0; PICTURES * self.output_len()];
+        if self.spec.logits {
+            self.evaluate(PICTURES, &write, &mut rows)?;
+            let classes = self.spec.classes.len();
+            if rows.chunks_exact(classes).all(|row| not_probabilities(row).is_none()) {
+                return Err(NetworkError {
+                    path: self.path.clone(),
+                    problem: NetworkProblem::Evaluate(
+                        "its outputs are probabilities already: take `logits = true` away"
+                            .to_owned(),
+                    ),
+                });
+            }
+        }
+        Classifier::evaluate(self, PICTURES, &write, &mut rows)
     }
 
     /// The description it was loaded by.
@@ -247,8 +275,7 @@ impl Classifier for Network {
             if self.spec.logits {
                 softmax(row);
             }
-            let sum: f32 = row.iter().sum();
-            if !((sum - 1.0).abs() < 0.01 && row.iter().all(|p| (-0.001..=1.001).contains(p))) {
+            if let Some(sum) = not_probabilities(row) {
                 return Err(NetworkError {
                     path: self.path.clone(),
                     problem: NetworkProblem::Evaluate(format!(
@@ -312,6 +339,13 @@ fn write_input(spec: &ModelSpec, pixels: &[u8], input: &mut [f32]) {
             }
         }
     }
+}
+
+/// The sum of numbers that are not the probabilities of all classes; none where they are.
+fn not_probabilities(row: &[f32]) -> Option<f32> {
+    let sum: f32 = row.iter().sum();
+    let each_is = row.iter().all(|p| (-0.001..=1.001).contains(p));
+    (!each_is || (sum - 1.0).abs() >= 0.01).then_some(sum)
 }
 
 fn softmax(row: &mut [f32]) {

@@ -1,7 +1,7 @@
 //! Where pictures come from: files and folders.
 
-use std::collections::HashMap;
-use std::io::{BufReader, Read};
+use std::collections::{HashMap, HashSet};
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use image::{DynamicImage, ImageDecoder, ImageReader, Limits, RgbImage};
@@ -35,6 +35,18 @@ pub enum PictureProblem {
     /// The file is no picture in a known format, or is damaged.
     #[error("is not a picture that can be read (JPEG, PNG, BMP, TIFF, WebP): {0}")]
     Decode(image::ImageError),
+    /// Neither a file nor a folder: a pipe or a device could be waited for without end.
+    #[error("is neither a file nor a folder")]
+    Irregular,
+    /// Decoding would take too much memory.
+    #[error(
+        "would take {} MiB to decode, at most {} are allowed: scale it first, or store it with 8 bits per channel",
+        needed >> 20, LARGEST_PICTURE >> 20
+    )]
+    Memory {
+        /// Bytes.
+        needed: u64,
+    },
     /// Too large or too small.
     #[error(
         "has {width} x {height} pixels; both sides must be from {SHORTEST_SIDE} to {LONGEST_SIDE} pixels: scale it first"
@@ -63,39 +75,64 @@ pub struct PictureFile {
 ///
 /// Paths that cannot be used are returned beside them, so that the rest goes on. A file named twice is taken once.
 pub fn list_pictures(paths: &[PathBuf]) -> (Vec<PictureFile>, Vec<PictureError>) {
-    let mut found = Vec::new();
-    let mut problems = Vec::new();
+    let mut listing = Listing::default();
     for path in paths {
-        let before = found.len();
-        if let Err(error) = collect(path, true, &mut found) {
-            problems.push(PictureError { path: path.clone(), problem: error.into() });
-        } else if path.is_dir() && found.len() == before {
-            problems
-                .push(PictureError { path: path.clone(), problem: PictureProblem::EmptyFolder });
+        let before = (listing.found.len(), listing.problems.len());
+        listing.add(path, true);
+        if path.is_dir() && (listing.found.len(), listing.problems.len()) == before {
+            listing.refuse(path, PictureProblem::EmptyFolder);
         }
     }
-    let mut seen = std::collections::HashSet::new();
+    let Listing { mut found, problems } = listing;
+    let mut seen = HashSet::new();
     found.retain(|path| seen.insert(path.clone()));
     (name_pictures(found), problems)
 }
 
-fn collect(path: &Path, named_by_user: bool, found: &mut Vec<PathBuf>) -> std::io::Result<()> {
-    if std::fs::metadata(path)?.is_dir() {
-        let mut entries = std::fs::read_dir(path)?
-            .map(|entry| entry.map(|entry| entry.path()))
-            .collect::<std::io::Result<Vec<_>>>()?;
-        entries.sort();
-        for entry in entries {
-            let is_link = entry.symlink_metadata()?.is_symlink();
-            // A link to a folder could lead back here.
-            if !(is_link && entry.is_dir()) {
-                collect(&entry, false, found)?;
+#[derive(Default)]
+struct Listing {
+    found: Vec<PathBuf>,
+    problems: Vec<PictureError>,
+}
+
+impl Listing {
+    fn refuse(&mut self, path: &Path, problem: PictureProblem) {
+        self.problems.push(PictureError { path: path.to_owned(), problem });
+    }
+
+    /// Adds a file, or all below a folder. What the user names must be usable; in a folder only what looks like a picture must.
+    fn add(&mut self, path: &Path, named_by_user: bool) {
+        let wanted = named_by_user || has_picture_ending(path);
+        match std::fs::metadata(path) {
+            Ok(metadata) if metadata.is_dir() => self.add_folder(path),
+            Ok(metadata) if wanted && metadata.is_file() => self.found.push(path.to_owned()),
+            Ok(_) if wanted => self.refuse(path, PictureProblem::Irregular),
+            Err(error) if wanted => self.refuse(path, error.into()),
+            _ => {}
+        }
+    }
+
+    fn add_folder(&mut self, folder: &Path) {
+        let mut entries = Vec::new();
+        match std::fs::read_dir(folder) {
+            Err(error) => return self.refuse(folder, error.into()),
+            Ok(listing) => {
+                for entry in listing {
+                    match entry {
+                        Ok(entry) => entries.push(entry.path()),
+                        Err(error) => self.refuse(folder, error.into()),
+                    }
+                }
             }
         }
-    } else if named_by_user || has_picture_ending(path) {
-        found.push(path.to_owned());
+        entries.sort();
+        for entry in entries {
+            // A link to a folder could lead back here.
+            if !(entry.is_symlink() && entry.is_dir()) {
+                self.add(&entry, false);
+            }
+        }
     }
-    Ok(())
 }
 
 fn has_picture_ending(path: &Path) -> bool {
@@ -104,7 +141,8 @@ fn has_picture_ending(path: &Path) -> bool {
     })
 }
 
-/// Names each picture by the fewest trailing parts of its path that no other picture shares: `a`, else `a.jpg`, else `folder-a.jpg`.
+/// Names each picture by the fewest trailing parts of its path that no other picture shares: `a`, else `a.jpg`, else
+/// `folder-a.jpg`; where even that is no name of its own, with a number.
 fn name_pictures(paths: Vec<PathBuf>) -> Vec<PictureFile> {
     let stem = |path: &Path| path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let tail = |path: &Path, parts: usize| {
@@ -124,7 +162,22 @@ fn name_pictures(paths: Vec<PathBuf>) -> Vec<PictureFile> {
             }
         }
     }
-    paths.into_iter().zip(names).map(|(path, name)| PictureFile { path, name }).collect()
+    let mut taken = HashSet::new();
+    let mut unique = |name: String| {
+        // A leading dot would hide a result.
+        let name = name.trim_start_matches('.');
+        let name = if name.is_empty() { "picture" } else { name };
+        let numbered = (2..).map(|number| format!("{name}-{number}"));
+        std::iter::once(name.to_owned())
+            .chain(numbered)
+            .find(|candidate| taken.insert(candidate.clone()))
+            .expect("there is always another number")
+    };
+    paths
+        .into_iter()
+        .zip(names)
+        .map(|(path, name)| PictureFile { name: unique(name), path })
+        .collect()
 }
 
 /// Reads a picture upright (the camera's orientation note is obeyed), eight bits per channel.
@@ -136,9 +189,7 @@ pub fn read_picture(path: &Path) -> Result<RgbImage, PictureError> {
 }
 
 fn decode(path: &Path) -> Result<RgbImage, PictureProblem> {
-    let mut file = std::fs::File::open(path)?;
-    // A folder opens like a file but cannot be read like one.
-    file.read_exact(&mut [])?;
+    let file = std::fs::File::open(path)?;
     let mut reader = ImageReader::new(BufReader::new(file)).with_guessed_format()?;
     reader.no_limits();
     let mut decoder = reader.into_decoder().map_err(PictureProblem::Decode)?;
@@ -146,6 +197,11 @@ fn decode(path: &Path) -> Result<RgbImage, PictureProblem> {
     let allowed = SHORTEST_SIDE..=LONGEST_SIDE;
     if !allowed.contains(&width) || !allowed.contains(&height) {
         return Err(PictureProblem::Size { width, height });
+    }
+    // The decoded picture, and beside it the same with 8 bits per channel or turned upright.
+    let needed = decoder.total_bytes() + 3 * u64::from(width) * u64::from(height);
+    if needed > LARGEST_PICTURE {
+        return Err(PictureProblem::Memory { needed });
     }
     let mut limits = Limits::default();
     limits.max_alloc = Some(LARGEST_PICTURE);
@@ -171,5 +227,10 @@ mod tests {
         assert_eq!(names(&["d/a.jpg", "d/b.jpg"]), ["a", "b"]);
         assert_eq!(names(&["d/a.jpg", "d/a.png", "d/b.png"]), ["a.jpg", "a.png", "b"]);
         assert_eq!(names(&["d/a.jpg", "e/a.jpg"]), ["d-a.jpg", "e-a.jpg"]);
+        assert_eq!(names(&["d/.a.jpg", "..b.jpg"]), ["a", "b"]);
+        assert_eq!(
+            names(&["d/a.jpg", "e/a.jpg", "d-a.jpg.png"]),
+            ["d-a.jpg", "e-a.jpg", "d-a.jpg-2"]
+        );
     }
 }

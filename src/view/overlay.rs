@@ -23,6 +23,8 @@ const PANEL: u32 = 330;
 pub struct ExplainedFace<'a> {
     /// The crop as the network saw it.
     pub crop: &'a GrayImage,
+    /// The standard face.
+    pub standard_face: &'a StandardFace,
     /// The superpixels.
     pub superpixels: &'a Superpixels,
     /// The signed relevance per crop pixel.
@@ -57,7 +59,8 @@ pub fn explained_face(face: &ExplainedFace) -> RgbImage {
     imageops::replace(&mut picture, &plain, lefts[0].into(), top.into());
     let relevance = relevance_panel(face, &plain);
     imageops::replace(&mut picture, &relevance, lefts[1].into(), top.into());
-    let standardised = heatmap_panel(face.standardised, face.mask, standard_width, PANEL);
+    let standardised =
+        heatmap_panel(face.standardised, face.mask, face.standard_face, (standard_width, PANEL));
     imageops::replace(&mut picture, &standardised, lefts[2].into(), top.into());
 
     let standard_title =
@@ -105,8 +108,8 @@ const FACE_LINES: [(usize, usize, bool); 9] = [
 ];
 
 /// Draws the standard face's features over a picture of it.
-fn draw_face_lines(picture: &mut RgbImage) {
-    let landmarks = StandardFace::default().landmarks();
+fn draw_face_lines(picture: &mut RgbImage, standard_face: &StandardFace) {
+    let landmarks = standard_face.landmarks();
     let scale =
         [picture.width() as f32 / FACE_WIDTH as f32, picture.height() as f32 / FACE_HEIGHT as f32];
     let place = |number: usize| {
@@ -132,7 +135,12 @@ fn draw_face_lines(picture: &mut RgbImage) {
 
 /// A heatmap of the standard face in heat colours, stretched to its own largest value, with the face's features and the outline of a
 /// mask.
-fn heatmap_panel(map: &[f32], mask: Option<&[bool]>, width: u32, height: u32) -> RgbImage {
+fn heatmap_panel(
+    map: &[f32],
+    mask: Option<&[bool]>,
+    standard_face: &StandardFace,
+    (width, height): (u32, u32),
+) -> RgbImage {
     let largest = map.iter().copied().fold(f32::MIN_POSITIVE, f32::max);
     let at = |x: u32, y: u32| {
         let column = (x.min(width - 1) as usize * FACE_WIDTH) / width as usize;
@@ -140,7 +148,7 @@ fn heatmap_panel(map: &[f32], mask: Option<&[bool]>, width: u32, height: u32) ->
         row * FACE_WIDTH + column
     };
     let mut picture = RgbImage::from_fn(width, height, |x, y| heat(map[at(x, y)] / largest));
-    draw_face_lines(&mut picture);
+    draw_face_lines(&mut picture, standard_face);
     for (x, y, pixel) in picture.enumerate_pixels_mut() {
         let inside = |x, y| mask.is_some_and(|mask| mask[at(x, y)]);
         let neighbours =
@@ -201,7 +209,7 @@ pub struct HeatmapPanel<'a> {
 }
 
 /// Draws the heatmaps side by side, three in a row, each stretched to its own largest value.
-pub fn heatmaps(title: &str, panels: &[HeatmapPanel]) -> RgbImage {
+pub fn heatmaps(title: &str, panels: &[HeatmapPanel], standard_face: &StandardFace) -> RgbImage {
     const COLUMNS: usize = 3;
     let (width, height) = (FACE_WIDTH as i32, FACE_HEIGHT as i32);
     let (cell_width, cell_height) = (width + 2 * MARGIN, height + 92);
@@ -217,8 +225,8 @@ pub fn heatmaps(title: &str, panels: &[HeatmapPanel]) -> RgbImage {
         text::write_centred(&mut picture, middle, y, 19.0, INK, panel.expression.name());
         match panel.map {
             Some(map) => {
-                let map =
-                    heatmap_panel(map, Some(panel.mask), FACE_WIDTH as u32, FACE_HEIGHT as u32);
+                let size = (FACE_WIDTH as u32, FACE_HEIGHT as u32);
+                let map = heatmap_panel(map, Some(panel.mask), standard_face, size);
                 imageops::replace(&mut picture, &map, x.into(), (y + 24).into());
             }
             None => {

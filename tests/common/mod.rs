@@ -1,6 +1,7 @@
 //! What several test files need.
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use ferscope::appliance::{self, FaceFinder, Options};
@@ -17,10 +18,21 @@ pub fn shared(path: &str) -> Option<PathBuf> {
         .map_or_else(|| repository().join("../shared"), PathBuf::from);
     let path = root.join(path);
     if !path.exists() {
-        eprintln!("skipped: {} is not here", path.display());
+        skip(&path.display().to_string());
         return None;
     }
     Some(path)
+}
+
+/// Says what a test leaves out for want of `what`, past the test runner's capture, and notes it for scripts/test.
+pub fn skip(what: &str) {
+    let test = std::thread::current().name().unwrap_or_default().to_owned();
+    let line = format!("{test}: {what}\n");
+    let _ = write!(std::io::stderr(), "skipped: {line}");
+    if let Some(list) = std::env::var_os("FERSCOPE_SKIPPED") {
+        let list = std::fs::OpenOptions::new().create(true).append(true).open(list);
+        list.and_then(|mut list| list.write_all(line.as_bytes())).unwrap();
+    }
 }
 
 pub fn options() -> Options {
