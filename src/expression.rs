@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// Written in lower case in files, on the command line and in JSON; read in any case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "lowercase", try_from = "String")]
 pub enum Expression {
     Anger,
     Disgust,
@@ -53,6 +53,14 @@ impl Expression {
 impl std::fmt::Display for Expression {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.pad(self.name())
+    }
+}
+
+impl TryFrom<String> for Expression {
+    type Error = UnknownExpression;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
     }
 }
 

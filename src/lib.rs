@@ -13,6 +13,7 @@ pub mod compare;
 pub mod explain;
 pub mod expression;
 pub mod face;
+pub mod files;
 pub mod heatmap;
 pub mod network;
 pub mod random;

@@ -1,7 +1,7 @@
 //! Named streams of random numbers.
 //!
-//! Every random draw of the program comes from a stream named by the user's seed, what the draw is for, and which face it
-//! concerns. So a face gets the same explanation alone, in a batch, on any number of threads, and on any processor.
+//! Every random draw of the program comes from a stream named by the user's seed, what the draw is for, and the pixels of the face
+//! it concerns. So a face gets the same explanation alone, in a batch, on any number of threads, and on any processor.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 pub struct Stream(ChaCha8Rng);
 
 impl Stream {
-    /// The stream of `seed` for `purpose` (such as `"design"`) and `subject` (such as `"frame-001.jpg face 1"`).
+    /// The stream of `seed` for `purpose` (such as `"design"`) and `subject` (such as `"bench"`).
     pub fn new(seed: u64, purpose: &str, subject: &str) -> Self {
         Stream::of_crop(seed, purpose, subject.as_bytes())
     }

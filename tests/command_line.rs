@@ -167,6 +167,17 @@ fn explain_takes_a_design_and_superpixels_from_files() {
     assert_eq!(code(&output), 1);
     assert!(errors(&output).contains("wide.npy") && errors(&output).contains("5 columns"));
 
+    // What is wrong with the file itself is known before any picture is looked at.
+    let bad = folder.path().join("bad.npy");
+    for (value, expected) in [(0.5f32, "0.5"), (f32::NAN, "NaN"), (257.0, "257")] {
+        let rows = ndarray::Array2::from_shape_fn((3, 4), |(row, column)| {
+            if (row, column) == (1, 2) { value } else { 1.0 }
+        });
+        ndarray_npy::write_npy(&bad, &rows).unwrap();
+        let (output, _) = explain(&bad, &segments, "bad");
+        assert_eq!(code(&output), 2);
+        assert!(errors(&output).contains(&format!("column 2 (from 0) is {expected};")));
+    }
     let small = folder.path().join("small.png");
     image::GrayImage::new(64, 64).save(&small).unwrap();
     let (output, _) = explain(&design, &small, "small");
@@ -274,6 +285,41 @@ fn a_crop_that_stands_there_is_left_alone_and_the_batch_goes_on() {
     assert_eq!(std::fs::read(out.join("frame-006_1.png")).unwrap(), b"mine");
     let table = csv::Reader::from_path(out.join("faces.csv")).unwrap();
     assert_eq!(table.into_records().count(), 2, "the faces of the other picture");
+}
+
+#[test]
+fn forced_crops_take_the_earlier_ones_away_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("crops");
+    let (first, second) = (demo(TWO_FACES), demo(ONE_FACE));
+    assert_eq!(code(&ferscope(&["crop", text(&first), "--out", text(&out)])), 0);
+    std::fs::write(out.join("mine.png"), "mine").unwrap();
+    assert_eq!(code(&ferscope(&["crop", text(&second), "--out", text(&out), "--force"])), 0);
+    assert_eq!(listing(&out), ["faces.csv", "frame-006_1.png", "mine.png"]);
+    // Without a face nothing is begun, so an earlier result stays.
+    let empty = demo(EMPTY);
+    assert_eq!(code(&ferscope(&["crop", text(&empty), "--out", text(&out), "--force"])), 1);
+    assert_eq!(listing(&out).len(), 3);
+    let none = folder.path().join("none");
+    assert_eq!(code(&ferscope(&["crop", text(&empty), "--out", text(&none)])), 1);
+    assert!(!none.exists());
+}
+
+#[test]
+fn a_long_name_of_a_picture_does_not_stop_the_batch() {
+    let folder = tempfile::tempdir().unwrap();
+    let pictures = folder.path().join("pictures");
+    std::fs::create_dir(&pictures).unwrap();
+    for name in ["x".repeat(250), "y".to_owned()] {
+        std::fs::copy(demo(ONE_FACE), pictures.join(name + ".jpg")).unwrap();
+    }
+    let out = folder.path().join("out");
+    let output = ferscope(&["crop", text(&pictures), "--size", "16", "--out", text(&out)]);
+    assert_eq!(code(&output), 0, "{}", errors(&output));
+    assert_eq!(
+        listing(&out),
+        ["faces.csv".to_owned(), "x".repeat(200) + "_1.png", "y_1.png".into()]
+    );
 }
 
 #[test]
@@ -481,6 +527,17 @@ fn links_to_nowhere_and_pipes_do_not_stop_a_folder() {
     assert_eq!(told.lines().count(), 2, "{told}");
     assert!(told.contains("a-link.jpg") && told.contains("c-pipe.jpg"), "{told}");
     assert_eq!(printed(&output).lines().count(), 2);
+
+    let pipe = path("Net_Anger_heatmap.png");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let compared = ferscope(&["compare", text(folder.path())]);
+    assert!(errors(&compared).contains("it is not a file"), "{}", errors(&compared));
+    let good = path("d-good.jpg");
+    for option in ["--design", "--segments"] {
+        let out = path("out");
+        let arguments = ["explain", text(&good), option, text(&pipe), "--out", text(&out)];
+        assert_eq!(code(&ferscope(&arguments)), 2);
+    }
 }
 
 #[test]

@@ -131,6 +131,25 @@ fn one_face_on_each_of_the_204_london_photographs() {
     assert_eq!(photographs, 204);
 }
 
+#[test]
+fn the_shipped_network_tells_calm_from_smiling_photographs() {
+    use ferscope::expression::Expression::{Happiness, Neutral};
+    let Some(folder) = common::shared("data/london") else { return };
+    let mut finder = common::finder();
+    let mut classifier = common::classifier(1);
+    let mut counts = std::collections::BTreeMap::new();
+    for part in ["neutral", "smiling"] {
+        for path in common::pictures(&folder.join(part)) {
+            let face = finder.faces(&read_picture(&path).unwrap(), 112).unwrap().remove(0);
+            let prediction =
+                ferscope::appliance::classify(&mut classifier, &face.levelled.crop).unwrap();
+            *counts.entry((part, prediction.expression)).or_insert(0) += 1;
+        }
+    }
+    println!("photographs by instruction and expression read: {counts:?}");
+    assert!(counts[&("neutral", Neutral)] >= 98 && counts[&("smiling", Happiness)] >= 64);
+}
+
 /// Where an iBUG landmark from 28 to 68 lies on the London set's template of 189 hand-placed points (numbered from 0).
 ///
 /// The template has three points on each lid where iBUG has two, so these lie between; it has no inner mouth corners, which lie

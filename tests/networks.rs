@@ -146,25 +146,95 @@ fn hostile_structures_are_refused_with_the_node_named() {
         graph.node[0].name = "unheard-of".to_owned();
     });
     assert!(error.contains("unheard-of"), "{error}");
+    let error = refused(&|graph| graph.node[0].domain = "example.org".to_owned());
+    assert!(error.contains("example.org"), "{error}");
+    let error = refused(&|graph| graph.node[0].op_type = "RandomUniformLike".to_owned());
+    assert!(error.contains("another each time"), "{error}");
+    let error = refused(&|graph| graph.node[1].output = graph.node[0].output.clone());
+    assert!(error.contains("exists already"), "{error}");
+    let error = refused(&|graph| graph.initializer.push(graph.initializer[0].clone()));
+    assert!(error.contains(&first_name) && error.contains("two of that name"), "{error}");
     let error = refused(&|graph| {
-        let shape = pb::TensorProto {
-            name: "bomb-shape".to_owned(),
-            dims: vec![3],
-            data_type: pb::tensor_proto::DataType::Int64 as i32,
-            int64_data: vec![1 << 20; 3],
-            ..Default::default()
-        };
-        let bomb = pb::NodeProto {
-            name: "bomb".to_owned(),
-            op_type: "ConstantOfShape".to_owned(),
-            input: vec!["bomb-shape".to_owned()],
-            output: vec!["bomb-output".to_owned()],
-            ..Default::default()
-        };
-        graph.initializer.push(shape);
-        graph.node.insert(0, bomb);
+        let is_strided =
+            |node: &&mut pb::NodeProto| node.attribute.iter().any(|a| a.name == "strides");
+        let node = graph.node.iter_mut().find(is_strided).unwrap();
+        let attribute = node.attribute.iter_mut().find(|a| a.name == "strides").unwrap();
+        attribute.ints = vec![0, 0];
+        node.name = "standing still".to_owned();
     });
-    assert!(error.contains("bomb"), "{error}");
+    assert!(error.contains("standing still") && error.contains("above 0"), "{error}");
+    let error = refused(&|graph| graph.node = vec![graph.node[0].clone(); 10_001]);
+    assert!(error.contains("10001 nodes"), "{error}");
+}
+
+/// A node that makes `name`, put before all others.
+fn prepend(graph: &mut tract_onnx::pb::GraphProto, operator: &str, inputs: &[&str], name: &str) {
+    let node = tract_onnx::pb::NodeProto {
+        name: name.to_owned(),
+        op_type: operator.to_owned(),
+        input: inputs.iter().map(|input| (*input).to_owned()).collect(),
+        output: vec![format!("{name}-output")],
+        ..Default::default()
+    };
+    graph.node.insert(0, node);
+}
+
+#[test]
+fn a_few_bytes_cannot_ask_for_any_amount_of_memory_or_time() {
+    use tract_onnx::pb;
+    use tract_onnx::prelude::Framework;
+
+    let genuine = tract_onnx::onnx().proto_model_for_read(&mut genuine().as_slice()).unwrap();
+    let refused = |change: &dyn Fn(&mut pb::GraphProto)| {
+        let mut model = genuine.clone();
+        let graph = model.graph.as_mut().unwrap();
+        let size = |name: &str, data_type: pb::tensor_proto::DataType| pb::TensorProto {
+            name: name.to_owned(),
+            dims: vec![3],
+            data_type: data_type as i32,
+            ..Default::default()
+        };
+        graph.initializer.push(pb::TensorProto {
+            int64_data: vec![1 << 20; 3],
+            ..size("integers", pb::tensor_proto::DataType::Int64)
+        });
+        graph.initializer.push(pb::TensorProto {
+            float_data: vec![1e6; 3],
+            ..size("floats", pb::tensor_proto::DataType::Float)
+        });
+        graph.initializer.push(pb::TensorProto {
+            int32_data: vec![1 << 20; 3],
+            ..size("short-integers", pb::tensor_proto::DataType::Int32)
+        });
+        change(graph);
+        let error = load(&prost::Message::encode_to_vec(&model)).err().expect("must be refused");
+        assert!(error.contains("`bomb`"), "the message names the node: {error}");
+        error
+    };
+    let picture = genuine.graph.as_ref().unwrap().input[0].name.as_str();
+    for (operator, inputs) in [
+        ("Expand", [picture, "integers"]),
+        ("Tile", [picture, "short-integers"]),
+        ("Resize", [picture, "floats"]),
+        ("Pad", [picture, "integers"]),
+    ] {
+        let error = refused(&|graph| prepend(graph, operator, &inputs, "bomb"));
+        assert!(error.contains("it asks for 1"), "{operator}: {error}");
+        // Its size hidden behind a computation.
+        let error = refused(&|graph| {
+            prepend(graph, operator, &[inputs[0], "product-output"], "bomb");
+            prepend(graph, "Mul", &[inputs[1], inputs[1]], "product");
+        });
+        assert!(error.contains("computed"), "{operator}: {error}");
+    }
+    for inputs in [["integers", "integers"], ["floats", "floats"]] {
+        let error = refused(&|graph| prepend(graph, "MatMul", &inputs, "bomb"));
+        assert!(error.contains("folded"), "{error}");
+    }
+    let error = refused(&|graph| prepend(graph, "ConstantOfShape", &["integers"], "bomb"));
+    assert!(error.contains("folded"), "{error}");
+    let error = refused(&|graph| prepend(graph, "Range", &["integers"; 3], "bomb"));
+    assert!(error.contains("not supported"), "{error}");
 }
 
 #[test]
@@ -198,7 +268,7 @@ fn users_network(folder: &Path, description: &str) -> PathBuf {
 }
 
 const DESCRIPTION: &str = r#"
-classes = ["neutral", "happiness", "sadness", "anger", "fear", "disgust", "surprise"]
+classes = ["neutral", "Happiness", "sadness", "anger", "fear", "disgust", "surprise"]
 [input]
 width = 112
 height = 112
@@ -273,6 +343,7 @@ fn a_users_description_is_checked() {
         // `compare` would read its heatmaps as those of fold 2 of a network `my`.
         (&format!("name = \"my_CV2\"\n{DESCRIPTION}"), "fold"),
         (&DESCRIPTION.replace("surprise", "fear"), "`fear` twice"),
+        (&format!("name = \"{}\"\n{DESCRIPTION}", "mine".repeat(30)), "too long"),
         // Softmax on probabilities gives probabilities again, of about 1/7 each.
         (&format!("logits = true\n{DESCRIPTION}"), "logits"),
         (&format!("sha256 = \"{}\"\n{DESCRIPTION}", "0".repeat(64)), "sha256"),

@@ -99,8 +99,9 @@ fn weights_agree_with_lime_and_onnxruntime() {
     for face in reference().iter().filter(|face| !face.weights.is_empty()) {
         let superpixels = reference_superpixels(face);
         let columns = superpixels.count();
-        let visible = design.slice(ndarray::s![.., ..columns]).iter().copied().collect();
-        let design = Design::given(columns, columns, visible).unwrap();
+        let values: Vec<f64> =
+            design.slice(ndarray::s![.., ..columns]).iter().map(|&value| value.into()).collect();
+        let design = Design::given(columns, &values).unwrap();
         let class = classifier.classes().iter().position(|c| c.name() == face.class).unwrap();
         let surrogate =
             explain(&mut classifier, &crop(face), &superpixels, &design, class).unwrap();

@@ -1,6 +1,5 @@
 //! The instrument: detector, landmark model and expression network, joined in the frame's order.
 
-use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
@@ -12,6 +11,7 @@ use crate::face::{
     LandmarkModel, LandmarkNetwork, Landmarks, LevelledFace, RegressionTrees,
     regression_trees::RegressionTreesError,
 };
+use crate::files;
 use crate::network::{Classifier, Job, Manifest, ManifestError, ModelSpec, Network, NetworkError};
 
 /// The background model of the shipped detectors' scores.
@@ -266,7 +266,7 @@ pub fn classify(
 
 fn read_shape_predictor(path: &Path) -> Result<RegressionTrees, InstrumentError> {
     let path = path.to_owned();
-    match File::open(&path) {
+    match files::open(&path) {
         Ok(file) => RegressionTrees::read(BufReader::new(file))
             .map_err(|source| InstrumentError::PredictorForm { path, source }),
         Err(source) => Err(InstrumentError::Predictor { path, source }),

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use super::batch::Batch;
 use super::crop::log10_nfa_text;
 use super::instrument::{ClassifierArgs, FinderArgs};
-use super::output::{Table, refuse_existing};
+use super::output::{Table, create_folder_of, refuse_existing};
 use super::{Failure, exit_code};
 use crate::appliance;
 use crate::network::Classifier;
@@ -45,7 +45,10 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     let mut batch = Batch::new(&args.paths);
 
     let mut table = match &args.out {
-        Some(path) => Table::whole(path)?,
+        Some(path) => {
+            create_folder_of(path)?;
+            Table::in_file(path)?
+        }
         None => Table::on_standard_output(),
     };
     let fixed = ["picture", "face", "x", "y", "width", "height", "log10_nfa", "class"];
@@ -63,6 +66,5 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
         row.extend(prediction.probabilities.iter().map(|value| format!("{value:.6}")));
         table.row(row)
     })?;
-    table.finish()?;
     Ok(exit_code(batch.failures))
 }

@@ -8,13 +8,14 @@ use std::process::ExitCode;
 use image::DynamicImage;
 
 use super::output::{
-    complain, create_folder, failed, print, print_error, refuse_existing, remove_file, write_file,
-    write_json,
+    complain, create_folder_of, failed, print, print_error, refuse_existing, remove_file,
+    write_file, write_json,
 };
 use super::{Failure, exit_code};
 use crate::compare::report::{Aggregation, Means};
 use crate::compare::{Comparison, Correlation, EkmanMasks, Heatmap, MaskSet, Overlap};
 use crate::expression::Expression;
+use crate::files;
 use crate::standard_face::{FACE_HEIGHT, FACE_WIDTH, StandardFace};
 use crate::view::dendrogram;
 
@@ -131,15 +132,18 @@ fn read_heatmap(path: &Path) -> Result<Heatmap, String> {
         "not named as a heatmap: expected <Network>_<Expression>_heatmap.png or \
          <Network>_CV<k>_<Expression>_heatmap.png, such as VGG16_CV1_Anger_heatmap.png",
     )?;
-    let unreadable = |error| format!("cannot be read: {error}");
-    // Asked first, so that a huge picture is never decoded.
-    let (width, height) = image::image_dimensions(path).map_err(unreadable)?;
+    let unreadable = |error: String| format!("cannot be read: {error}");
+    // Asked first, so that a huge picture is never decoded. Opened here, since to open a pipe is to wait.
+    let (width, height) = files::open(path)
+        .map_err(|error| error.to_string())
+        .and_then(|_| image::image_dimensions(path).map_err(|error| error.to_string()))
+        .map_err(unreadable)?;
     if (width as usize, height as usize) != (FACE_WIDTH, FACE_HEIGHT) {
         return Err(format!(
             "a heatmap of {width}x{height} pixels, expected {FACE_WIDTH}x{FACE_HEIGHT}"
         ));
     }
-    let pixels = match image::open(path).map_err(unreadable)? {
+    let pixels = match files::decode_picture(path).map_err(unreadable)? {
         DynamicImage::ImageLuma16(grey) => grey.into_raw().into_iter().map(f32::from).collect(),
         other => {
             let colours = other.to_rgb8();
@@ -173,9 +177,7 @@ fn parse_name(name: &str) -> Option<(&str, Option<u32>, Expression)> {
 }
 
 fn write_results(out: &Path, comparison: &Comparison) -> Result<(), Failure> {
-    if let Some(folder) = out.parent() {
-        create_folder(folder)?;
-    }
+    create_folder_of(out)?;
     // What an earlier comparison left, which may have had more expressions. Without --force there is none.
     remove_file(out)?;
     for expression in Expression::SIX {

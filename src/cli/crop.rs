@@ -1,13 +1,16 @@
 //! `ferscope crop`: levelled face crops and where they lie. Training uses it, so that there is one implementation.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::batch::Batch;
 use super::instrument::FinderArgs;
-use super::output::{Table, create_folder, print, refuse_existing, write_grey};
+use super::output::{
+    Table, create_folder, partial_name, print, refuse_existing, remove_file, write_grey,
+};
 use super::{Failure, exit_code};
 use crate::appliance::Face;
+use crate::source::name_pictures;
 
 /// Cut out every face, levelled by its eyes, square and grey: what an expression network sees
 ///
@@ -35,30 +38,71 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Result<ExitCode, Failure> {
-    let table_path = args.out.join("faces.csv");
+    let table_path = args.out.join(TABLE);
     refuse_existing(&table_path, args.force)?;
     let mut finder = args.finder.open()?;
     let mut batch = Batch::new(&args.paths);
     let pictures = batch.pictures.len();
-    create_folder(&args.out)?;
-    let mut table = Table::whole(&table_path)?;
-    table.row(header())?;
+    // Begun with the first face: without any nothing is written.
+    let mut table = None;
     let mut count = 0;
     batch.for_each_face(&mut finder, args.size, args.whole, |file, number, face| {
-        let crop_path = args.out.join(format!("{}_{number}.png", file.name));
+        let table = match &mut table {
+            Some(table) => table,
+            None => table.insert(begin_result(&args.out)?),
+        };
+        let crop_path = args.out.join(crop_file(&file.name, number));
         if crop_path.exists() && !args.force {
             return Err(Failure::Input(format!(
                 "{} exists already and was left alone: choose another --out, or say --force to overwrite",
                 crop_path.display()
             )));
         }
-        write_grey(&crop_path, &face.levelled.crop)?;
+        // First, so that --force later finds all that an interrupted run left.
+        table.row(row(&file.path.display().to_string(), number, &face))?;
         count += 1;
-        table.row(row(&file.path.display().to_string(), number, &face))
+        write_grey(&crop_path, &face.levelled.crop)
     })?;
-    table.finish()?;
-    print(&format!("{count} faces of {pictures} pictures: {}\n", args.out.display()))?;
+    let place = if count > 0 { format!(": {}", args.out.display()) } else { String::new() };
+    print(&format!("{count} faces of {pictures} pictures{place}\n"))?;
     Ok(exit_code(batch.failures))
+}
+
+const TABLE: &str = "faces.csv";
+
+fn crop_file(picture: &str, face: usize) -> String {
+    format!("{picture}_{face}.png")
+}
+
+/// Takes away what an earlier run left (with `--force`; without, there is none), and begins the table of faces.
+fn begin_result(out: &Path) -> Result<Table, Failure> {
+    create_folder(out)?;
+    remove_earlier_crops(out)?;
+    let mut table = Table::in_file(&out.join(TABLE))?;
+    table.row(header())?;
+    Ok(table)
+}
+
+/// Removes the crops of an earlier run: those named after the pictures and faces in its table.
+///
+/// Otherwise who trains on all crops of the folder would train on these too.
+fn remove_earlier_crops(out: &Path) -> Result<(), Failure> {
+    let Ok(mut table) = csv::Reader::from_path(out.join(TABLE)) else { return Ok(()) };
+    let faces: Vec<(PathBuf, usize)> = table
+        .records()
+        .filter_map(Result::ok)
+        .filter_map(|row| Some((row.get(0)?.into(), row.get(1)?.parse().ok()?)))
+        .collect();
+    let mut paths: Vec<PathBuf> = faces.iter().map(|(path, _)| path.clone()).collect();
+    paths.dedup();
+    for picture in name_pictures(paths) {
+        for (_, number) in faces.iter().filter(|(path, _)| *path == picture.path) {
+            let crop = out.join(crop_file(&picture.name, *number));
+            remove_file(&crop)?;
+            remove_file(&partial_name(&crop))?;
+        }
+    }
+    Ok(())
 }
 
 fn header() -> Vec<String> {

@@ -12,8 +12,8 @@ use serde::Serialize;
 use super::batch::Batch;
 use super::instrument::{ClassifierArgs, FinderArgs};
 use super::output::{
-    Table, create_folder, print, refuse_existing, remove_file, write_grey, write_json,
-    write_labels, write_npy, write_rgb,
+    Table, create_folder, partial_name, print, refuse_existing, remove_file, write_grey,
+    write_json, write_labels, write_npy, write_rgb,
 };
 use super::{Failure, exit_code};
 use crate::appliance::{self, FaceFinder, Prediction};
@@ -21,6 +21,7 @@ use crate::compare::{EkmanMasks, MaskSet, Overlap, otsu_level, stretch};
 use crate::explain::{self, COMPACTNESS, Design, SAMPLES, SEGMENTS, Superpixels, Surrogate, slic};
 use crate::expression::Expression;
 use crate::face::{Detection, Landmarks, LevelledFace};
+use crate::files;
 use crate::heatmap::{Clipping, HeatmapSums};
 use crate::network::{Classifier, Network};
 use crate::random::Stream;
@@ -73,7 +74,7 @@ pub struct Args {
 enum DesignSource {
     Iid,
     Hadamard,
-    Given { columns: usize, visible: Vec<u8> },
+    Given(Design),
 }
 
 /// `explanation.json`.
@@ -194,9 +195,9 @@ impl<'a> Explainer<'a> {
         let design = match args.design.as_str() {
             "iid" => DesignSource::Iid,
             "hadamard" => DesignSource::Hadamard,
-            file => read_design(Path::new(file))?,
+            file => DesignSource::Given(read_design(Path::new(file))?),
         };
-        if matches!(design, DesignSource::Given { .. }) && args.samples.is_some() {
+        if matches!(design, DesignSource::Given(_)) && args.samples.is_some() {
             return Err(Failure::Usage(
                 "--samples and a design file exclude each other: the file's rows are the samples"
                     .to_owned(),
@@ -290,14 +291,29 @@ impl<'a> Explainer<'a> {
         match &self.design {
             DesignSource::Iid => Ok(Design::iid(rows, columns, &mut stream)),
             DesignSource::Hadamard => Ok(Design::hadamard(rows, columns, &mut stream)),
-            DesignSource::Given { columns: given, visible } => {
-                Design::given(*given, columns, visible.clone())
-                    .map_err(|error| format!("{} {error}", self.args.design))
-            }
+            DesignSource::Given(design) if design.columns() == columns => Ok(design.clone()),
+            DesignSource::Given(design) => Err(format!(
+                "{} has {} columns, but the face has {columns} superpixels (one column each)",
+                self.args.design,
+                design.columns()
+            )),
         }
     }
 
     fn write(&mut self, folder: &Path, name: &str, face: Explained) -> Result<(), Failure> {
+        // First, so that --force later finds all that an interrupted run left of a face.
+        let table = self.table.as_mut().expect("begun before the first face is written");
+        table.row([
+            face.file.path.display().to_string(),
+            face.number.to_string(),
+            name.to_owned(),
+            self.classifier.spec().name.clone(),
+            format!("{:.3}", face.detection.log10_nfa),
+            face.prediction.expression.to_string(),
+            format!("{:.6}", face.prediction.probabilities[face.prediction.class]),
+            face.superpixels.count().to_string(),
+            format!("{:.4}", face.surrogate.r2),
+        ])?;
         create_folder(folder)?;
         let size = face.levelled.crop.dimensions();
         let bounding_box = face.detection.bounding_box;
@@ -346,7 +362,7 @@ impl<'a> Explainer<'a> {
             probabilities: &probabilities,
             class: face.prediction.expression,
             notes: &[
-                spec.name.clone(),
+                spec.name.chars().take(34).collect(),
                 format!("{} samples, {}", face.samples, file_name(&self.args.design)),
                 format!("{} superpixels", face.superpixels.count()),
                 format!("surrogate explains {:.0} %", 100.0 * face.surrogate.r2),
@@ -355,28 +371,15 @@ impl<'a> Explainer<'a> {
         write_rgb(&folder.join("overlay.png"), &picture)?;
         write_npy(&folder.join("relevance.npy"), size.1, size.0, face.relevance)?;
         let (height, width) = (FACE_HEIGHT as u32, FACE_WIDTH as u32);
-        write_npy(&folder.join("standardised.npy"), height, width, standardised)?;
-        let table = self.table.as_mut().expect("begun before the first face is written");
-        table.row([
-            face.file.path.display().to_string(),
-            face.number.to_string(),
-            name.to_owned(),
-            self.classifier.spec().name.clone(),
-            format!("{:.3}", face.detection.log10_nfa),
-            face.prediction.expression.to_string(),
-            format!("{:.6}", face.prediction.probabilities[face.prediction.class]),
-            face.superpixels.count().to_string(),
-            format!("{:.4}", face.surrogate.r2),
-        ])
+        write_npy(&folder.join("standardised.npy"), height, width, standardised)
     }
 
     /// Heatmaps of the batch, their overlap with the masks, the summary.
     fn conclude(self, pictures: usize) -> Result<(), Failure> {
         let out = &self.args.out;
-        let Some(table) = self.table else {
+        if self.table.is_none() {
             return print("no face was explained, so nothing was written\n");
-        };
-        table.finish()?;
+        }
         let network = self.classifier.spec().name.clone();
         let folder = out.join(HEATMAPS);
         create_folder(&folder)?;
@@ -464,7 +467,7 @@ fn heatmap_file(network: &str, expression: Expression) -> String {
 fn begin_result(args: &Args) -> Result<Table, Failure> {
     create_folder(&args.out)?;
     remove_earlier_result(&args.out)?;
-    let mut table = Table::in_place(&args.out.join(TABLE))?;
+    let mut table = Table::in_file(&args.out.join(TABLE))?;
     table.row([
         "picture",
         "face",
@@ -497,6 +500,7 @@ fn remove_earlier_result(out: &Path) -> Result<(), Failure> {
         }
         for file in FACE_FILES {
             remove_file(&out.join(folder).join(file))?;
+            remove_file(&partial_name(&out.join(folder).join(file)))?;
         }
         // Stays when the user keeps something of his own in it.
         let _ = std::fs::remove_dir(out.join(folder));
@@ -575,45 +579,45 @@ fn file_name(path: &str) -> String {
     Path::new(path).file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// A matrix of 0 and 1 in any of the number types in which NumPy users keep them.
-fn read_design(path: &Path) -> Result<DesignSource, Failure> {
-    use ndarray::Array2;
-    use ndarray_npy::{ReadNpyExt, ReadableElement};
+/// A matrix of 0 and 1 in the number types in which NumPy users keep them.
+fn read_design(path: &Path) -> Result<Design, Failure> {
+    use ndarray::{Array2, Ix2};
     let refuse = |what: String| Failure::Usage(format!("{}: {what}", path.display()));
-    let bytes = std::fs::read(path).map_err(|error| {
+    let bytes = files::read(path, files::LARGEST_SMALL_FILE).map_err(|error| {
         refuse(format!("cannot be read ({error}); --design takes iid, hadamard or a .npy file"))
     })?;
-    fn read<T: ReadableElement>(bytes: &[u8], to_byte: impl Fn(T) -> u8) -> Option<DesignSource> {
-        let array = Array2::<T>::read_npy(bytes).ok()?;
-        let columns = array.ncols();
-        // Logical order, whatever the order in the file.
-        let visible = array.into_iter().map(to_byte).collect();
-        Some(DesignSource::Given { columns, visible })
+    fn read<T>(bytes: &[u8], to_number: fn(T) -> f64) -> Option<Array2<f64>>
+    where
+        T: ndarray_npy::ReadableElement + Clone + 'static,
+    {
+        Some(files::read_npy::<T, Ix2>(bytes).ok()?.mapv_into_any(to_number))
     }
-    // What is neither 0 nor 1 must not become one of them.
-    let whole = |value: i64| u8::try_from(value).unwrap_or(u8::MAX);
-    let real = |value: f64| {
-        if value == 0.0 {
-            0
-        } else if value == 1.0 {
-            1
-        } else {
-            u8::MAX
-        }
+    let array = read::<i64>(&bytes, |value| value as f64)
+        .or_else(|| read::<u8>(&bytes, f64::from))
+        .or_else(|| read::<bool>(&bytes, f64::from))
+        .or_else(|| read::<f64>(&bytes, |value| value))
+        .or_else(|| read::<f32>(&bytes, f64::from))
+        .or_else(|| read::<i8>(&bytes, f64::from))
+        .or_else(|| read::<i16>(&bytes, f64::from))
+        .or_else(|| read::<u16>(&bytes, f64::from))
+        .or_else(|| read::<i32>(&bytes, f64::from))
+        .or_else(|| read::<u32>(&bytes, f64::from))
+        .or_else(|| read::<u64>(&bytes, |value| value as f64));
+    let Some(array) = array else {
+        // As bytes: what is wrong with the file, whatever its numbers.
+        let problem = files::read_npy::<u8, Ix2>(&bytes).err().unwrap_or_default();
+        return Err(refuse(format!(
+            "is no two-dimensional .npy array of bool, integer, float32 or float64 ({problem})"
+        )));
     };
-    read::<i64>(&bytes, whole)
-        .or_else(|| read::<i32>(&bytes, |value| whole(value.into())))
-        .or_else(|| read::<u8>(&bytes, |value| value))
-        .or_else(|| read::<i8>(&bytes, |value| whole(value.into())))
-        .or_else(|| read::<bool>(&bytes, u8::from))
-        .or_else(|| read::<f64>(&bytes, real))
-        .or_else(|| read::<f32>(&bytes, |value| real(value.into())))
-        .ok_or_else(|| refuse("is no two-dimensional .npy array of 0 and 1".to_owned()))
+    // Logical order, whatever the order in the file.
+    let values: Vec<f64> = array.iter().copied().collect();
+    Design::given(array.ncols(), &values).map_err(|error| refuse(error.to_string()))
 }
 
 fn read_segments(path: &Path, crop_size: (u32, u32)) -> Result<Superpixels, Failure> {
     let refuse = |what: String| Failure::Usage(format!("{}: {what}", path.display()));
-    let (size, labels) = match image::open(path).map_err(|error| refuse(error.to_string()))? {
+    let (size, labels) = match files::decode_picture(path).map_err(refuse)? {
         DynamicImage::ImageLuma8(picture) => {
             (picture.dimensions(), picture.into_raw().into_iter().map(u16::from).collect())
         }

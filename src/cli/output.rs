@@ -10,7 +10,8 @@ use super::Failure;
 
 /// Refuses to go on when a result stands where one will be written.
 pub fn refuse_existing(path: &Path, force: bool) -> Result<(), Failure> {
-    if force || !path.exists() {
+    // A link to nowhere stands there too: what is written through it would land elsewhere.
+    if force || path.symlink_metadata().is_err() {
         return Ok(());
     }
     Err(Failure::Usage(format!(
@@ -24,11 +25,17 @@ pub fn create_folder(path: &Path) -> Result<(), Failure> {
     std::fs::create_dir_all(path).map_err(|error| failed(path, error))
 }
 
+/// Makes the folder that a file is to lie in.
+pub fn create_folder_of(path: &Path) -> Result<(), Failure> {
+    path.parent().map_or(Ok(()), create_folder)
+}
+
 /// Writes a whole file: under another name first, so that a power cut leaves the old file or the new one.
 pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let partial = partial_name(path);
+    remove_file(&partial)?;
     let write = || {
-        let mut file = std::fs::File::create(&partial)?;
+        let mut file = std::fs::File::create_new(&partial)?;
         file.write_all(bytes)?;
         file.sync_data()?;
         std::fs::rename(&partial, path)
@@ -36,7 +43,8 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     write().map_err(|error| failed(path, error))
 }
 
-fn partial_name(path: &Path) -> PathBuf {
+/// The name that a file has while it is written.
+pub fn partial_name(path: &Path) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".partial");
     path.with_file_name(name)
@@ -118,6 +126,12 @@ pub fn complain(problem: &dyn std::fmt::Display) {
 
 /// Prints a line to standard error, as [`complain`] does.
 pub fn print_error(line: &str) {
+    // Names of files may hold what a terminal takes as a command.
+    let is_plain = |c: char| !c.is_control() || c == '\n';
+    let line: String = line
+        .chars()
+        .flat_map(|c| if is_plain(c) { vec![c] } else { c.escape_default().collect() })
+        .collect();
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
@@ -130,8 +144,6 @@ pub fn failed(path: &Path, error: impl std::fmt::Display) -> Failure {
 pub struct Table {
     writer: csv::Writer<Box<dyn Write>>,
     target: PathBuf,
-    /// Where rows are collected until the table is complete.
-    partial: Option<PathBuf>,
 }
 
 impl Table {
@@ -140,27 +152,14 @@ impl Table {
         Table {
             writer: csv::Writer::from_writer(Box::new(std::io::stdout())),
             target: PathBuf::from("standard output"),
-            partial: None,
         }
     }
 
-    /// A table that stands at `target` from its first row.
-    pub fn in_place(target: &Path) -> Result<Self, Failure> {
-        let file = std::fs::File::create(target).map_err(|error| failed(target, error))?;
-        Ok(Table {
-            writer: csv::Writer::from_writer(Box::new(file)),
-            target: target.to_owned(),
-            partial: None,
-        })
-    }
-
-    /// A table that takes the name `target` when it is complete, and has `.partial` added to its name before.
-    pub fn whole(target: &Path) -> Result<Self, Failure> {
-        let partial = partial_name(target);
-        let mut table = Table::in_place(&partial)?;
-        table.target = target.to_owned();
-        table.partial = Some(partial);
-        Ok(table)
+    /// A table at `target`, in place of what is there.
+    pub fn in_file(target: &Path) -> Result<Self, Failure> {
+        remove_file(target)?;
+        let file = std::fs::File::create_new(target).map_err(|error| failed(target, error))?;
+        Ok(Table { writer: csv::Writer::from_writer(Box::new(file)), target: target.to_owned() })
     }
 
     /// Writes a row.
@@ -174,16 +173,6 @@ impl Table {
             _ => failed(&self.target, error),
         })
     }
-
-    /// Ends the table.
-    pub fn finish(self) -> Result<(), Failure> {
-        match &self.partial {
-            Some(partial) => {
-                std::fs::rename(partial, &self.target).map_err(|error| failed(&self.target, error))
-            }
-            None => Ok(()),
-        }
-    }
 }
 
 #[cfg(test)]
@@ -191,15 +180,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_are_on_disk_as_they_are_made_and_the_name_comes_last() {
+    fn rows_are_on_disk_as_they_are_made() {
         let folder = tempfile::tempdir().unwrap();
-        let (path, partial) = (folder.path().join("a.csv"), folder.path().join("a.csv.partial"));
-        let mut table = Table::whole(&path).unwrap();
+        let path = folder.path().join("a.csv");
+        let mut table = Table::in_file(&path).unwrap();
         table.row(["1", "2"]).unwrap();
-        assert_eq!(std::fs::read_to_string(&partial).unwrap(), "1,2\n");
-        assert!(!path.exists());
-        table.finish().unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "1,2\n");
-        assert!(!partial.exists());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn nothing_is_written_through_a_link() {
+        let folder = tempfile::tempdir().unwrap();
+        let [elsewhere, link] = ["elsewhere", "link"].map(|name| folder.path().join(name));
+        let point = |link: &Path| std::os::unix::fs::symlink(&elsewhere, link).unwrap();
+        point(&link);
+        assert!(refuse_existing(&link, false).is_err());
+        Table::in_file(&link).unwrap().row(["1"]).unwrap();
+        std::fs::remove_file(&link).unwrap();
+        point(&partial_name(&link));
+        write_file(&link, b"1").unwrap();
+        assert!(!elsewhere.exists());
+        assert_eq!(std::fs::read(&link).unwrap(), b"1");
     }
 }

@@ -114,7 +114,8 @@ impl Comparison {
     /// Compares a set of heatmaps.
     ///
     /// A network's pooled heatmap of an expression is the one given without a fold, else the pixel mean of its folds'
-    /// (the same thing where every fold explains equally many faces, as in the paper). Networks stay in the order of
+    /// (the paper's H_jc only where every fold explains equally many faces and all pictures keep one scale; a picture that was
+    /// stretched to 0..255 weighs as much as any other). Networks stay in the order of
     /// their first appearance, expressions in the paper's.
     ///
     /// # Errors

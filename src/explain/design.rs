@@ -12,16 +12,11 @@ pub struct Design {
 }
 
 /// What is wrong with a design that a user gives.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[derive(Debug, thiserror::Error, PartialEq)]
 pub enum DesignError {
-    /// It has other than one column per superpixel.
-    #[error("has {found} columns, but the face has {expected} superpixels (one column each)")]
-    Columns {
-        /// The number of superpixels.
-        expected: usize,
-        /// The design's columns.
-        found: usize,
-    },
+    /// It has no columns.
+    #[error("has no columns; one per superpixel is needed")]
+    Columns,
     /// It holds something else than 0 and 1.
     #[error(
         "row {row}, column {column} (from 0) is {value}; a design holds only 0 (hidden) and 1 (visible)"
@@ -32,7 +27,7 @@ pub enum DesignError {
         /// From 0.
         column: usize,
         /// What stands there.
-        value: u8,
+        value: f64,
     },
     /// Its first row hides something.
     #[error(
@@ -97,23 +92,16 @@ impl Design {
     /// A design given by the user, row by row.
     ///
     /// # Errors
-    /// When it does not fit the number of superpixels, holds something else than 0 and 1, or does not begin with the
-    /// whole face.
-    pub fn given(
-        columns: usize,
-        superpixels: usize,
-        visible: Vec<u8>,
-    ) -> Result<Self, DesignError> {
-        if columns != superpixels || columns == 0 {
-            return Err(DesignError::Columns { expected: superpixels, found: columns });
+    /// When it holds something else than 0 and 1, does not begin with the whole face, or is too small.
+    pub fn given(columns: usize, values: &[f64]) -> Result<Self, DesignError> {
+        if columns == 0 {
+            return Err(DesignError::Columns);
         }
-        if let Some(place) = visible.iter().position(|&value| value > 1) {
-            return Err(DesignError::Value {
-                row: place / columns,
-                column: place % columns,
-                value: visible[place],
-            });
+        if let Some(place) = values.iter().position(|&value| value != 0.0 && value != 1.0) {
+            let (row, column) = (place / columns, place % columns);
+            return Err(DesignError::Value { row, column, value: values[place] });
         }
+        let visible = values.iter().map(|&value| u8::from(value == 1.0)).collect();
         let design = Design { columns, visible };
         if design.rows() < 2 {
             return Err(DesignError::Rows(design.rows()));
@@ -278,16 +266,14 @@ mod tests {
 
     #[test]
     fn a_given_design_is_checked() {
-        assert_eq!(
-            Design::given(3, 4, vec![1; 6]),
-            Err(DesignError::Columns { expected: 4, found: 3 })
-        );
-        assert_eq!(
-            Design::given(2, 2, vec![1, 1, 0, 2]),
-            Err(DesignError::Value { row: 1, column: 1, value: 2 })
-        );
-        assert_eq!(Design::given(2, 2, vec![1, 1]), Err(DesignError::Rows(1)));
-        assert_eq!(Design::given(2, 2, vec![0, 1, 1, 1]), Err(DesignError::FirstRow));
-        assert!(Design::given(2, 2, vec![1, 1, 0, 1]).is_ok());
+        assert_eq!(Design::given(0, &[]), Err(DesignError::Columns));
+        for value in [2.0, 0.5, 257.0, f64::INFINITY] {
+            let error = DesignError::Value { row: 1, column: 1, value };
+            assert_eq!(Design::given(2, &[1.0, 1.0, 0.0, value]), Err(error));
+        }
+        assert!(Design::given(2, &[1.0, 1.0, 0.0, f64::NAN]).is_err());
+        assert_eq!(Design::given(2, &[1.0, 1.0]), Err(DesignError::Rows(1)));
+        assert_eq!(Design::given(2, &[0.0, 1.0, 1.0, 1.0]), Err(DesignError::FirstRow));
+        assert!(Design::given(2, &[1.0, 1.0, 0.0, 1.0]).is_ok());
     }
 }

@@ -34,7 +34,7 @@ pub enum RegressionTreesError {
         expected: &'static str,
     },
     /// The reader failed.
-    #[error("byte {offset}: {expected} expected, but reading fails")]
+    #[error("byte {offset}: {expected} expected, but reading fails: {source}")]
     Reading {
         /// Where the item starts.
         offset: u64,

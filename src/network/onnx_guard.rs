@@ -3,17 +3,53 @@
 
 use std::collections::{HashMap, HashSet};
 
-use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TensorProto, tensor_proto};
+use tract_onnx::pb::{
+    AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, tensor_proto,
+};
 
 /// The largest tensor a network may hold or make, in elements. The largest weight of the paper's networks (SilNet's first
 /// dense layer) has 1.8e8.
 pub const LARGEST_TENSOR: u64 = 1 << 28;
 
-/// Operators whose output size is the *value* of an input, so that a few bytes can ask for any amount of memory.
-const SIZED_BY_VALUE: [&str; 6] = ["ConstantOfShape", "Expand", "Tile", "Range", "Pad", "OneHot"];
+/// The most nodes: the library's time grows faster than their number. ResNet101, the paper's deepest network, has some 500.
+const MOST_NODES: usize = 10_000;
 
-/// Operators that carry graphs of their own. No network here needs them.
-const CONTROL_FLOW: [&str; 4] = ["If", "Loop", "Scan", "SequenceMap"];
+/// Operators whose output size is the *value* of an input, so that a few bytes can ask for any amount of memory. That
+/// input must be stored in the file, where it can be looked at.
+const SIZED_BY_VALUE: [&str; 7] =
+    ["ConstantOfShape", "Expand", "Tile", "Pad", "OneHot", "Resize", "Upsample"];
+
+/// Operators that take much time for few numbers. Fed with stored numbers only, they would run while the file is loaded.
+const COSTLY: [&str; 10] = [
+    "MatMul",
+    "MatMulInteger",
+    "Gemm",
+    "Conv",
+    "ConvInteger",
+    "ConvTranspose",
+    "Einsum",
+    "Tile",
+    "Expand",
+    "ConstantOfShape",
+];
+
+/// Operators that carry graphs of their own or make any number of elements. No network here needs them.
+const REFUSED: [&str; 8] =
+    ["If", "Loop", "Scan", "SequenceMap", "Range", "BlackmanWindow", "HannWindow", "HammingWindow"];
+
+/// Operators whose answer is another each time.
+const RANDOM: [&str; 6] = [
+    "RandomNormal",
+    "RandomNormalLike",
+    "RandomUniform",
+    "RandomUniformLike",
+    "Bernoulli",
+    "Multinomial",
+];
+
+/// Attributes that are sizes or distances, and must be above 0 (padding may be 0 or negative).
+const SIZES: [&str; 7] =
+    ["kernel_shape", "strides", "dilations", "group", "output_shape", "block_size", "blocksize"];
 
 /// Checks the whole file; the message names the node or tensor at fault.
 pub fn check(model: &ModelProto) -> Result<(), String> {
@@ -21,12 +57,32 @@ pub fn check(model: &ModelProto) -> Result<(), String> {
     if graph.node.is_empty() {
         return Err("its graph has no nodes".to_owned());
     }
-    let constants = constants(graph)?;
+    if graph.node.len() > MOST_NODES {
+        return Err(format!(
+            "its graph has {} nodes; at most {MOST_NODES} are allowed",
+            graph.node.len()
+        ));
+    }
+    let stored = stored_values(graph)?;
+    // Initialisers may be listed among the inputs, as older files do.
     let mut known: HashSet<&str> = graph.input.iter().map(|input| input.name.as_str()).collect();
-    known.extend(constants.keys());
+    known.extend(stored.keys());
+    let mut made: HashSet<&str> = known.clone();
+    // What the picture does not change.
+    let mut constant: HashSet<&str> = stored.keys().copied().collect();
     for node in &graph.node {
-        check_node(node, &known, &constants)?;
-        known.extend(node.output.iter().map(String::as_str));
+        check_node(node, &known, &constant, &stored)?;
+        let is_constant = node.input.iter().all(|input| constant.contains(input.as_str()));
+        for output in node.output.iter().filter(|output| !output.is_empty()) {
+            let is_stored = node.op_type == "Constant";
+            if !made.insert(output) && !is_stored {
+                return Err(format!("node {}: `{output}` exists already", label(node)));
+            }
+            known.insert(output);
+            if is_constant {
+                constant.insert(output);
+            }
+        }
     }
     if graph.output.is_empty() {
         return Err("its graph has no output".to_owned());
@@ -37,12 +93,20 @@ pub fn check(model: &ModelProto) -> Result<(), String> {
     }
 }
 
-/// The tensors stored in the file by name: initialisers and `Constant` nodes.
-fn constants(graph: &GraphProto) -> Result<HashMap<&str, &TensorProto>, String> {
-    let mut constants = HashMap::new();
+/// Numbers stored in the file.
+enum Stored<'a> {
+    Tensor(&'a TensorProto),
+    Attribute(&'a AttributeProto),
+}
+
+/// What is stored in the file by name: initialisers and `Constant` nodes.
+fn stored_values(graph: &GraphProto) -> Result<HashMap<&str, Stored<'_>>, String> {
+    let mut stored = HashMap::new();
     for tensor in &graph.initializer {
         check_tensor(tensor, &format!("initialiser `{}`", tensor.name))?;
-        constants.insert(tensor.name.as_str(), tensor);
+        if stored.insert(tensor.name.as_str(), Stored::Tensor(tensor)).is_some() {
+            return Err(format!("initialiser `{}`: there are two of that name", tensor.name));
+        }
     }
     if !graph.sparse_initializer.is_empty() {
         return Err("it has sparse initialisers: export dense weights".to_owned());
@@ -55,52 +119,97 @@ fn constants(graph: &GraphProto) -> Result<HashMap<&str, &TensorProto>, String> 
                     tensor,
                     &format!("node {}: tensor `{}`", label(node), attribute.name),
                 )?;
-                if let (true, Some(output)) = (node.op_type == "Constant", node.output.first()) {
-                    constants.insert(output.as_str(), tensor);
-                }
+            }
+        }
+        if let ("Constant", [attribute], Some(output)) =
+            (node.op_type.as_str(), node.attribute.as_slice(), node.output.first())
+        {
+            let value = match &attribute.t {
+                Some(tensor) => Stored::Tensor(tensor),
+                None => Stored::Attribute(attribute),
+            };
+            if stored.insert(output.as_str(), value).is_some() {
+                return Err(format!("node {}: `{output}` exists already", label(node)));
             }
         }
     }
-    Ok(constants)
+    Ok(stored)
 }
 
 fn check_node(
     node: &NodeProto,
     known: &HashSet<&str>,
-    constants: &HashMap<&str, &TensorProto>,
+    constant: &HashSet<&str>,
+    stored: &HashMap<&str, Stored>,
 ) -> Result<(), String> {
     let fail = |why: String| Err(format!("node {}: {why}", label(node)));
-    if CONTROL_FLOW.contains(&node.op_type.as_str()) {
-        return fail("control flow is not supported: export a plain feed-forward graph".to_owned());
+    let operator = node.op_type.as_str();
+    if !["", "ai.onnx"].contains(&node.domain.as_str()) {
+        return fail(format!(
+            "it is of the operator set `{}`; only the standard one is supported",
+            node.domain
+        ));
+    }
+    if REFUSED.contains(&operator) {
+        return fail("it is not supported: export a plain feed-forward graph".to_owned());
+    }
+    if RANDOM.contains(&operator) {
+        return fail(
+            "its answer is another each time: export the network for inference".to_owned(),
+        );
     }
     if node.attribute.iter().any(|attribute| attribute.g.is_some() || !attribute.graphs.is_empty())
     {
         return fail("it carries a graph of its own, which is not supported".to_owned());
     }
-    if let Some(input) =
-        node.input.iter().find(|input| !input.is_empty() && !known.contains(input.as_str()))
-    {
+    let mut inputs = node.input.iter().filter(|input| !input.is_empty());
+    if let Some(input) = inputs.clone().find(|input| !known.contains(input.as_str())) {
         return fail(format!("its input `{input}` is made by no earlier node"));
     }
     for attribute in &node.attribute {
-        let largest = attribute.ints.iter().chain([&attribute.i]).map(|v| v.unsigned_abs()).max();
-        let is_size = ["pads", "kernel_shape", "strides", "dilations", "group", "output_shape"]
-            .contains(&attribute.name.as_str());
-        if is_size && largest.is_some_and(|largest| largest > 1 << 20) {
-            return fail(format!("attribute `{}` is out of all proportion", attribute.name));
+        let name = attribute.name.as_str();
+        let numbers =
+            attribute.ints.iter().chain(attribute.ints.is_empty().then_some(&attribute.i));
+        for &number in numbers {
+            let is_size = SIZES.contains(&name);
+            if (is_size || name == "pads") && number.unsigned_abs() > 1 << 20 {
+                return fail(format!("attribute `{name}` is out of all proportion"));
+            }
+            if is_size && number < 1 {
+                return fail(format!("attribute `{name}` is {number}; it must be above 0"));
+            }
         }
     }
-    if SIZED_BY_VALUE.contains(&node.op_type.as_str()) {
-        for tensor in node.input.iter().filter_map(|input| constants.get(input.as_str())) {
-            let elements = integers(tensor)
-                .iter()
-                .fold(1u64, |product, &value| product.saturating_mul(value.unsigned_abs().max(1)));
-            if elements > LARGEST_TENSOR {
+    if operator != "Constant"
+        && COSTLY.contains(&operator)
+        && inputs.all(|input| constant.contains(input.as_str()))
+    {
+        return fail("it depends on no input: export with constants folded".to_owned());
+    }
+    if SIZED_BY_VALUE.contains(&operator) {
+        // The first input of most is what is made larger; where it is a size it is the only one.
+        let sizes = if node.input.len() > 1 { &node.input[1..] } else { &node.input[..] };
+        for input in sizes.iter().filter(|input| !input.is_empty()) {
+            let Some(value) = stored.get(input.as_str()) else {
+                return fail(format!(
+                    "its size `{input}` is computed, not stored: export with constants folded"
+                ));
+            };
+            let elements = numbers(value)
+                .into_iter()
+                .fold(1.0f64, |product, value| product * value.abs().max(1.0));
+            if elements.is_nan() || elements > LARGEST_TENSOR as f64 {
                 return fail(format!(
                     "it asks for {elements} elements; at most {LARGEST_TENSOR} are allowed"
                 ));
             }
         }
+    }
+    if operator == "Slice"
+        && let Some(steps) = node.input.get(4).and_then(|steps| stored.get(steps.as_str()))
+        && numbers(steps).contains(&0.0)
+    {
+        return fail("it has a step of 0".to_owned());
     }
     Ok(())
 }
@@ -134,6 +243,9 @@ fn check_tensor(tensor: &TensorProto, place: &str) -> Result<(), String> {
         tensor.uint64_data.len(),
     ];
     let typed = stored_typed.iter().copied().max().unwrap_or(0) as u64;
+    if stored_raw > 0 && typed > 0 {
+        return Err(format!("{place} is stored twice, in two forms"));
+    }
     // A tensor without elements stores nothing in either form.
     if stored_raw != elements * bytes && typed != elements {
         return Err(format!(
@@ -154,15 +266,36 @@ fn element_bytes(data_type: i32) -> Option<u64> {
     })
 }
 
-fn integers(tensor: &TensorProto) -> Vec<i64> {
-    if tensor.data_type != tensor_proto::DataType::Int64 as i32 {
-        return Vec::new();
+/// The stored numbers; of types in which no size is written, none.
+fn numbers(stored: &Stored) -> Vec<f64> {
+    use tensor_proto::DataType;
+    let tensor = match stored {
+        Stored::Attribute(attribute) => {
+            let floats = attribute.floats.iter().chain([&attribute.f]).map(|&f| f64::from(f));
+            let integers = attribute.ints.iter().chain([&attribute.i]).map(|&i| i as f64);
+            return floats.chain(integers).collect();
+        }
+        Stored::Tensor(tensor) => tensor,
+    };
+    let raw = tensor.raw_data.as_slice();
+    let chunks = (raw.as_chunks::<4>().0, raw.as_chunks::<8>().0);
+    match DataType::try_from(tensor.data_type) {
+        Ok(DataType::Int64) if raw.is_empty() => {
+            tensor.int64_data.iter().map(|&i| i as f64).collect()
+        }
+        Ok(DataType::Int64) => chunks.1.iter().map(|&b| i64::from_le_bytes(b) as f64).collect(),
+        Ok(DataType::Int32) if raw.is_empty() => {
+            tensor.int32_data.iter().map(|&i| i.into()).collect()
+        }
+        Ok(DataType::Int32) => chunks.0.iter().map(|&b| i32::from_le_bytes(b).into()).collect(),
+        Ok(DataType::Float) if raw.is_empty() => {
+            tensor.float_data.iter().map(|&f| f.into()).collect()
+        }
+        Ok(DataType::Float) => chunks.0.iter().map(|&b| f32::from_le_bytes(b).into()).collect(),
+        Ok(DataType::Double) if raw.is_empty() => tensor.double_data.clone(),
+        Ok(DataType::Double) => chunks.1.iter().map(|&b| f64::from_le_bytes(b)).collect(),
+        _ => Vec::new(),
     }
-    if tensor.raw_data.is_empty() {
-        return tensor.int64_data.clone();
-    }
-    let (numbers, _) = tensor.raw_data.as_chunks::<8>();
-    numbers.iter().map(|bytes| i64::from_le_bytes(*bytes)).collect()
 }
 
 fn label(node: &NodeProto) -> String {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::expression::Expression;
+use crate::files;
 
 /// What a network is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -159,6 +160,9 @@ pub struct ModelSpec {
     pub golden: Option<Golden>,
 }
 
+/// The most characters of a network's name, which becomes part of the names of files.
+const LONGEST_NAME: usize = 100;
+
 fn default_job() -> Job {
     Job::Expression
 }
@@ -294,6 +298,11 @@ impl ModelSpec {
                 "the name `{name}` is not usable in file names: give `name` letters, digits, `-`, `_` and `.` only"
             ));
         }
+        if name.len() > LONGEST_NAME {
+            return Err(format!(
+                "the name `{name}` is too long for file names: give a `name` of at most {LONGEST_NAME} characters"
+            ));
+        }
         // <Network>_CV<k>_<Expression>_heatmap.png is the heatmap of a fold.
         let fold = name.rsplit_once("_CV").map(|(_, fold)| fold);
         if fold.is_some_and(|fold| fold.parse::<u32>().is_ok()) {
@@ -321,7 +330,7 @@ impl ModelSpec {
 }
 
 fn read_toml<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, ManifestError> {
-    let text = std::fs::read_to_string(path)
+    let text = files::read_text(path)
         .map_err(|source| ManifestError::Read { path: path.to_owned(), source })?;
     toml::from_str(&text)
         .map_err(|error| ManifestError::Parse { path: path.to_owned(), message: error.to_string() })

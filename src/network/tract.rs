@@ -10,6 +10,7 @@ use tract_onnx::tract_hir::internal::*;
 use super::spec::{CHANNELS, Colour, Job, Layout, ModelSpec, OutputSpec};
 use super::{Classifier, onnx_guard};
 use crate::expression::Expression;
+use crate::files;
 
 /// The largest ONNX file that is read, in bytes. SilNet, the paper's largest network, has 740 MB in f32.
 const LARGEST_FILE: u64 = 1 << 30;
@@ -86,7 +87,7 @@ impl Network {
             spec.outputs =
                 vec![OutputSpec { name: String::new(), shape: vec![1, spec.classes.len()] }];
         }
-        let bytes = read_limited(&path).map_err(refuse)?;
+        let bytes = files::read(&path, LARGEST_FILE).map_err(|error| refuse(error.into()))?;
         let sha256 = hexadecimal(&Sha256::digest(&bytes));
         if let Some(expected) =
             spec.sha256.as_ref().filter(|expected| !expected.eq_ignore_ascii_case(&sha256))
@@ -144,11 +145,6 @@ impl Network {
     /// Checksum of the file.
     pub fn sha256(&self) -> &str {
         &self.sha256
-    }
-
-    /// The most samples evaluated at once.
-    pub fn threads(&self) -> usize {
-        self.lanes.len()
     }
 
     /// How many numbers one evaluation gives: all outputs flattened, in order.
@@ -224,9 +220,13 @@ impl Network {
             problem: NetworkProblem::Golden(problem),
         })?;
         let output = folder.join(&golden.output);
-        let expected: ndarray::Array1<f32> = ndarray_npy::read_npy(&output).map_err(|error| {
-            NetworkError { path: output, problem: NetworkProblem::Golden(error.to_string()) }
-        })?;
+        let expected: ndarray::Array1<f32> = files::read(&output, files::LARGEST_SMALL_FILE)
+            .map_err(|error| error.to_string())
+            .and_then(|bytes| files::read_npy(&bytes))
+            .map_err(|problem| NetworkError {
+                path: output,
+                problem: NetworkProblem::Golden(problem),
+            })?;
         let mut row = vec![0.0; self.output_len()];
         if expected.len() != row.len() {
             return Err(refuse(NetworkProblem::Golden(format!(
@@ -360,16 +360,6 @@ fn softmax(row: &mut [f32]) {
     }
 }
 
-fn read_limited(path: &Path) -> Result<Vec<u8>, NetworkProblem> {
-    let length = std::fs::metadata(path)?.len();
-    if length > LARGEST_FILE {
-        return Err(NetworkProblem::Malformed(format!(
-            "it has {length} bytes, at most {LARGEST_FILE} are read"
-        )));
-    }
-    Ok(std::fs::read(path)?)
-}
-
 /// Parses, checks and optimises; fixes the input's shape, for a batch left symbolic runs several times slower.
 fn plan(bytes: &[u8], spec: &ModelSpec) -> Result<Arc<TypedRunnableModel>, NetworkProblem> {
     let malformed = |error: TractError| NetworkProblem::Malformed(format!("{error:#}"));
@@ -463,7 +453,7 @@ fn check_input(model: &InferenceModel, shape: &[usize; 4]) -> Result<(), Network
 }
 
 fn golden_pixels(path: &Path, spec: &ModelSpec) -> Result<Vec<u8>, String> {
-    let picture = image::open(path).map_err(|error| error.to_string())?;
+    let picture = files::decode_picture(path)?;
     let size = (spec.input.width, spec.input.height);
     if (picture.width(), picture.height()) != size {
         return Err(format!(
@@ -487,5 +477,7 @@ fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
         .downcast_ref::<String>()
         .map(String::as_str)
         .or_else(|| panic.downcast_ref::<&str>().copied());
-    format!("the file makes the network library fail ({})", text.unwrap_or("no message"))
+    // The first line: with RUST_BACKTRACE set a stack trace follows.
+    let line = text.and_then(|text| text.lines().next()).unwrap_or("no message");
+    format!("the file makes the network library fail ({line})")
 }

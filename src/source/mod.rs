@@ -11,10 +11,11 @@ pub const LONGEST_SIDE: u32 = 16_384;
 /// The shortest side in which a face can be looked for, in pixels.
 pub const SHORTEST_SIDE: u32 = 16;
 /// The most memory one picture may take while it is decoded, in bytes.
-const LARGEST_PICTURE: u64 = 512 << 20;
+const LARGEST_PICTURE: u64 = 768 << 20;
 
 /// File name endings taken from a folder.
-const PICTURE_ENDINGS: [&str; 8] = ["jpg", "jpeg", "png", "bmp", "tif", "tiff", "webp", "pnm"];
+const PICTURE_ENDINGS: [&str; 10] =
+    ["jpg", "jpeg", "png", "bmp", "tif", "tiff", "webp", "pnm", "pgm", "ppm"];
 
 /// Why a picture cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -33,7 +34,7 @@ pub enum PictureProblem {
     #[error("cannot be read: {0}")]
     Read(#[from] std::io::Error),
     /// The file is no picture in a known format, or is damaged.
-    #[error("is not a picture that can be read (JPEG, PNG, BMP, TIFF, WebP): {0}")]
+    #[error("is not a picture that can be read (JPEG, PNG, BMP, TIFF, WebP, PNM): {0}")]
     Decode(image::ImageError),
     /// Neither a file nor a folder: a pipe or a device could be waited for without end.
     #[error("is neither a file nor a folder")]
@@ -85,7 +86,7 @@ pub fn list_pictures(paths: &[PathBuf]) -> (Vec<PictureFile>, Vec<PictureError>)
     }
     let Listing { mut found, problems } = listing;
     let mut seen = HashSet::new();
-    found.retain(|path| seen.insert(path.clone()));
+    found.retain(|path| seen.insert(path.canonicalize().unwrap_or_else(|_| path.clone())));
     (name_pictures(found), problems)
 }
 
@@ -141,9 +142,12 @@ fn has_picture_ending(path: &Path) -> bool {
     })
 }
 
+/// The most bytes of a picture's name in results: file systems allow 255, and face number and endings follow.
+const LONGEST_NAME: usize = 200;
+
 /// Names each picture by the fewest trailing parts of its path that no other picture shares: `a`, else `a.jpg`, else
 /// `folder-a.jpg`; where even that is no name of its own, with a number.
-fn name_pictures(paths: Vec<PathBuf>) -> Vec<PictureFile> {
+pub fn name_pictures(paths: Vec<PathBuf>) -> Vec<PictureFile> {
     let stem = |path: &Path| path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let tail = |path: &Path, parts: usize| {
         let all: Vec<_> = path.components().map(|c| c.as_os_str().to_string_lossy()).collect();
@@ -164,8 +168,9 @@ fn name_pictures(paths: Vec<PathBuf>) -> Vec<PictureFile> {
     }
     let mut taken = HashSet::new();
     let mut unique = |name: String| {
-        // A leading dot would hide a result.
+        // A leading dot would hide a result, and what is too long for a file system would be none.
         let name = name.trim_start_matches('.');
+        let name = &name[..name.floor_char_boundary(LONGEST_NAME)];
         let name = if name.is_empty() { "picture" } else { name };
         let numbered = (2..).map(|number| format!("{name}-{number}"));
         std::iter::once(name.to_owned())
@@ -189,7 +194,7 @@ pub fn read_picture(path: &Path) -> Result<RgbImage, PictureError> {
 }
 
 fn decode(path: &Path) -> Result<RgbImage, PictureProblem> {
-    let file = std::fs::File::open(path)?;
+    let file = crate::files::open(path)?;
     let mut reader = ImageReader::new(BufReader::new(file)).with_guessed_format()?;
     reader.no_limits();
     let mut decoder = reader.into_decoder().map_err(PictureProblem::Decode)?;
@@ -198,8 +203,9 @@ fn decode(path: &Path) -> Result<RgbImage, PictureProblem> {
     if !allowed.contains(&width) || !allowed.contains(&height) {
         return Err(PictureProblem::Size { width, height });
     }
-    // The decoded picture, and beside it the same with 8 bits per channel or turned upright.
-    let needed = decoder.total_bytes() + 3 * u64::from(width) * u64::from(height);
+    // The decoded picture, and beside it at most what a decoder holds of it (a strip or a frame: as much again; the coefficients of a
+    // progressive JPEG: three 16-bit numbers per pixel) or the same with 8 bits per channel or turned upright.
+    let needed = 2 * decoder.total_bytes() + 6 * u64::from(width) * u64::from(height);
     if needed > LARGEST_PICTURE {
         return Err(PictureProblem::Memory { needed });
     }
@@ -232,5 +238,9 @@ mod tests {
             names(&["d/a.jpg", "e/a.jpg", "d-a.jpg.png"]),
             ["d-a.jpg", "e-a.jpg", "d-a.jpg-2"]
         );
+        let long = "\u{e9}".repeat(120);
+        let [a, b] = ["a", "b"].map(|end| format!("{long}{end}.jpg"));
+        let shortened = "\u{e9}".repeat(100);
+        assert_eq!(names(&[&a, &b]), [shortened.clone(), shortened + "-2"]);
     }
 }
