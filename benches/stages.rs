@@ -8,7 +8,7 @@ use std::path::Path;
 use criterion::{Criterion, criterion_group, criterion_main};
 use ferscope::appliance::{self, FaceFinder, Options};
 use ferscope::compare::{EkmanMasks, MaskSet, Overlap, otsu_level, stretch};
-use ferscope::explain::{COMPACTNESS, Design, SEGMENTS, Surrogate, explain, slic};
+use ferscope::explain::{COMPACTNESS, Design, Estimator, SEGMENTS, Surrogate, explain, slic};
 use ferscope::expression::Expression;
 use ferscope::face::LevelledFace;
 use ferscope::heatmap::{Clipping, HeatmapSums};
@@ -66,7 +66,9 @@ fn stages(criterion: &mut Criterion) {
         let mut group = criterion.benchmark_group("explain");
         group.sample_size(10);
         group.bench_function(format!("150 evaluations, {threads} threads"), |b| {
-            b.iter(|| explain(classifier, crop, &superpixels, &design, 1).unwrap());
+            b.iter(|| {
+                explain(classifier, crop, &superpixels, &design, Estimator::Imitation, 1).unwrap()
+            });
         });
         group.finish();
     }

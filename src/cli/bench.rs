@@ -12,7 +12,7 @@ use super::instrument::{ClassifierArgs, FinderArgs};
 use super::output::{complain, print};
 use super::progress::Progress;
 use crate::appliance::{self, Face};
-use crate::explain::{self, COMPACTNESS, Design, SEGMENTS, Surrogate, slic};
+use crate::explain::{self, COMPACTNESS, Design, Estimator, SEGMENTS, Surrogate, slic};
 use crate::expression::Expression;
 use crate::network::{Classifier, Network, NetworkError};
 use crate::random::Stream;
@@ -111,6 +111,7 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
         superpixels.count(),
         &mut Stream::new(0, "design", "bench"),
     );
+    let estimator = Estimator::economical(args.samples as usize);
     let mut standardised = vec![0.0; FACE_PIXELS];
     let mut standardise = |surrogate: &Surrogate| {
         let relevance = superpixels.paint(&surrogate.weights);
@@ -118,13 +119,14 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
         WarpMap::new(&standard_face, landmarks, size as usize, size as usize)
             .apply(&relevance, &mut standardised);
     };
-    let surrogate = explain::explain(&mut classifier, crop, &superpixels, &design, class)?;
+    let surrogate =
+        explain::explain(&mut classifier, crop, &superpixels, &design, estimator, class)?;
     stages.push(measure("standardise", &mut || {
         standardise(&surrogate);
         Ok(())
     })?);
     stages.push(measure("explain", &mut || {
-        explain::explain(&mut classifier, crop, &superpixels, &design, class)?;
+        explain::explain(&mut classifier, crop, &superpixels, &design, estimator, class)?;
         Ok(())
     })?);
     let share_outside_network = {
@@ -133,7 +135,8 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
             let start = Instant::now();
             let mut timed = TimedClassifier { network: &mut single, evaluating: Duration::ZERO };
             let superpixels = slic(crop, SEGMENTS, COMPACTNESS);
-            let surrogate = explain::explain(&mut timed, crop, &superpixels, &design, class)?;
+            let surrogate =
+                explain::explain(&mut timed, crop, &superpixels, &design, estimator, class)?;
             standardise(&surrogate);
             shares.push(1.0 - timed.evaluating.as_secs_f64() / start.elapsed().as_secs_f64());
             Ok(())

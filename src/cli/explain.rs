@@ -18,7 +18,10 @@ use super::output::{
 use super::{Failure, exit_code};
 use crate::appliance::{self, FaceFinder, Prediction};
 use crate::compare::{EkmanMasks, MaskSet, Overlap, otsu_level, stretch};
-use crate::explain::{self, COMPACTNESS, Design, SAMPLES, SEGMENTS, Superpixels, Surrogate, slic};
+use crate::explain::{
+    self, COMPACTNESS, Design, Estimator, MOST_IMITATED_SAMPLES, SAMPLES, SEGMENTS, Superpixels,
+    Surrogate, slic,
+};
 use crate::expression::Expression;
 use crate::face::{Detection, Landmarks, LevelledFace};
 use crate::files;
@@ -46,6 +49,10 @@ pub struct Args {
     /// per sample and a column per superpixel
     #[arg(long, default_value = "iid", value_name = "iid|hadamard|FILE.npy")]
     design: String,
+    /// How weights are estimated from the network's answers [default: imitation for hadamard with at most 512 samples, else
+    /// ridge, the paper's]
+    #[arg(long, value_enum)]
+    estimator: Option<Estimator>,
     /// Superpixel labels (8 or 16 bit grey PNG of the crop's size, numbered from 0) instead of SLIC
     #[arg(long, value_name = "FILE.png")]
     segments: Option<PathBuf>,
@@ -97,6 +104,7 @@ struct Record<'a> {
     explained_class: Expression,
     samples: usize,
     design: &'a str,
+    estimator: Estimator,
     seed: u64,
     /// The number of superpixels.
     segments: usize,
@@ -148,6 +156,8 @@ struct Explainer<'a> {
     args: &'a Args,
     classifier: Network,
     design: DesignSource,
+    samples: usize,
+    estimator: Estimator,
     segments: Option<Superpixels>,
     standard_face: StandardFace,
     masks: EkmanMasks,
@@ -203,6 +213,19 @@ impl<'a> Explainer<'a> {
                     .to_owned(),
             ));
         }
+        let samples = match &design {
+            DesignSource::Given(design) => design.rows(),
+            _ => args.samples.map_or(SAMPLES, |samples| samples as usize),
+        };
+        let estimator = args.estimator.unwrap_or(match &design {
+            DesignSource::Hadamard => Estimator::economical(samples),
+            _ => Estimator::Ridge,
+        });
+        if estimator == Estimator::Imitation && samples > MOST_IMITATED_SAMPLES {
+            return Err(Failure::Usage(format!(
+                "--estimator imitation is for at most {MOST_IMITATED_SAMPLES} samples: with {samples} ridge agrees as well"
+            )));
+        }
         let classifier = args.classifier.open(&args.finder)?;
         let read = |path: &PathBuf| read_segments(path, classifier.crop_size());
         let segments = args.segments.as_ref().map(read).transpose()?;
@@ -212,6 +235,8 @@ impl<'a> Explainer<'a> {
             args,
             classifier,
             design,
+            samples,
+            estimator,
             segments,
             standard_face,
             masks,
@@ -249,7 +274,8 @@ impl<'a> Explainer<'a> {
         });
         let design = self.design(&superpixels, crop).map_err(input)?;
         let surrogate = timed(&mut timings.explain, || {
-            explain::explain(&mut self.classifier, crop, &superpixels, &design, prediction.class)
+            let (classifier, class) = (&mut self.classifier, prediction.class);
+            explain::explain(classifier, crop, &superpixels, &design, self.estimator, class)
         })?;
         let relevance = superpixels.paint(&surrogate.weights);
         let mut standardised = vec![0.0; FACE_PIXELS];
@@ -269,7 +295,6 @@ impl<'a> Explainer<'a> {
             levelled: &levelled,
             prediction: &prediction,
             superpixels: &superpixels,
-            samples: design.rows(),
             surrogate: &surrogate,
             relevance,
             standardised,
@@ -286,11 +311,10 @@ impl<'a> Explainer<'a> {
 
     fn design(&self, superpixels: &Superpixels, crop: &GrayImage) -> Result<Design, String> {
         let columns = superpixels.count();
-        let rows = self.args.samples.map_or(SAMPLES, |samples| samples as usize);
         let mut stream = Stream::of_crop(self.args.seed, "design", crop);
         match &self.design {
-            DesignSource::Iid => Ok(Design::iid(rows, columns, &mut stream)),
-            DesignSource::Hadamard => Ok(Design::hadamard(rows, columns, &mut stream)),
+            DesignSource::Iid => Ok(Design::iid(self.samples, columns, &mut stream)),
+            DesignSource::Hadamard => Ok(Design::hadamard(self.samples, columns, &mut stream)),
             DesignSource::Given(design) if design.columns() == columns => Ok(design.clone()),
             DesignSource::Given(design) => Err(format!(
                 "{} has {} columns, but the face has {columns} superpixels (one column each)",
@@ -338,8 +362,9 @@ impl<'a> Explainer<'a> {
             sha256: self.classifier.sha256(),
             probabilities: probabilities.iter().map(|(class, p)| (class.name(), *p)).collect(),
             explained_class: face.prediction.expression,
-            samples: face.samples,
+            samples: self.samples,
             design: &self.args.design,
+            estimator: self.estimator,
             seed: self.args.seed,
             segments: face.superpixels.count(),
             weights: &face.surrogate.weights,
@@ -363,7 +388,7 @@ impl<'a> Explainer<'a> {
             class: face.prediction.expression,
             notes: &[
                 spec.name.chars().take(34).collect(),
-                format!("{} samples, {}", face.samples, file_name(&self.args.design)),
+                format!("{} samples, {}", self.samples, file_name(&self.args.design)),
                 format!("{} superpixels", face.superpixels.count()),
                 format!("surrogate explains {:.0} %", 100.0 * face.surrogate.r2),
             ],
@@ -433,6 +458,8 @@ impl<'a> Explainer<'a> {
                 masks: self.args.masks,
                 clip: self.args.clip,
                 design: &self.args.design,
+                samples: self.samples,
+                estimator: self.estimator,
                 seed: self.args.seed,
                 pictures,
                 faces: self.faces,
@@ -520,7 +547,6 @@ struct Explained<'a> {
     levelled: &'a LevelledFace,
     prediction: &'a Prediction,
     superpixels: &'a Superpixels,
-    samples: usize,
     surrogate: &'a Surrogate,
     relevance: Vec<f32>,
     /// Signed, on the standard face.
@@ -536,6 +562,8 @@ struct Summary<'a> {
     masks: MaskSet,
     clip: Clipping,
     design: &'a str,
+    samples: usize,
+    estimator: Estimator,
     seed: u64,
     pictures: usize,
     faces: usize,

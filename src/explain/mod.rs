@@ -4,12 +4,14 @@
 //! imitated by a linear [`Surrogate`]; its weights, painted on the superpixels, are the relevance image.
 
 mod design;
+mod imitation;
 mod slic;
 mod surrogate;
 
 use image::GrayImage;
 
 pub use design::{Design, DesignError};
+pub use imitation::MOST_SAMPLES as MOST_IMITATED_SAMPLES;
 pub use slic::{COMPACTNESS, SEGMENTS, slic};
 pub use surrogate::{KERNEL_WIDTH, RIDGE, Surrogate};
 
@@ -117,9 +119,27 @@ impl Superpixels {
     }
 }
 
+/// How the weights are estimated from the network's answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Estimator {
+    /// LIME's own: a weighted ridge regression on the answers
+    Ridge,
+    /// The same regression on what an imitation of the network answers to many samples; for few samples, at most 512
+    Imitation,
+}
+
+impl Estimator {
+    /// The better one for an economical design of so many samples.
+    pub fn economical(samples: usize) -> Self {
+        if samples <= MOST_IMITATED_SAMPLES { Self::Imitation } else { Self::Ridge }
+    }
+}
+
 /// Explains one class of one crop: evaluates every sample of the design and fits the surrogate.
 ///
-/// `class` is the index of the network's output. Deterministic: the same crop, superpixels and design give the same bits.
+/// `class` is the index of the network's output. Deterministic: the same crop, superpixels, design and estimator give the same
+/// bits.
 ///
 /// Cost: `design.rows()` evaluations of the network, and little else.
 ///
@@ -133,6 +153,7 @@ pub fn explain(
     crop: &GrayImage,
     superpixels: &Superpixels,
     design: &Design,
+    estimator: Estimator,
     class: usize,
 ) -> Result<Surrogate, NetworkError> {
     assert_eq!(crop.dimensions(), superpixels.size(), "superpixels are cut from this crop");
@@ -146,5 +167,14 @@ pub fn explain(
     )?;
     let targets: Vec<f64> =
         probabilities.chunks_exact(classes).map(|row| f64::from(row[class])).collect();
-    Ok(Surrogate::fit(design, &targets))
+    Ok(match estimator {
+        Estimator::Ridge => Surrogate::fit(design, &targets),
+        Estimator::Imitation => {
+            let (pool, answers) = imitation::imitate(design, &probabilities, classes, class);
+            let mut surrogate = Surrogate::fit(&pool, &answers);
+            // How much of the network's own answers it explains, not of the imitation's.
+            surrogate.r2 = surrogate.r2_on(design, &targets);
+            surrogate
+        }
+    })
 }

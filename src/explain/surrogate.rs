@@ -46,7 +46,8 @@ impl Surrogate {
 
         // Normal equations of the centred problem, lower triangle: centring takes the intercept out of the penalty.
         let mut matrix = vec![0.0; columns * columns];
-        let mut weights = vec![0.0; columns];
+        let mut right = vec![vec![0.0; columns]];
+        let weights = &mut right[0];
         let mut centred = vec![0.0; columns];
         for (row, (weight, target)) in kernel.iter().zip(targets).enumerate() {
             for ((centred, &visible), mean) in centred.iter_mut().zip(design.row(row)).zip(&means) {
@@ -64,18 +65,30 @@ impl Surrogate {
         for i in 0..columns {
             matrix[i * columns + i] += RIDGE;
         }
-        solve_positive_definite(&mut matrix, &mut weights);
+        solve_positive_definite(&mut matrix, columns, &mut right);
 
+        let weights = right.swap_remove(0);
         let intercept = mean_target - dot(&means, &weights);
+        let mut surrogate = Surrogate { weights, intercept, r2: 0.0 };
+        surrogate.r2 = surrogate.r2_on(design, targets);
+        surrogate
+    }
+
+    /// The weighted share of the variance of `targets`, the network's output for each row of the design, that this surrogate
+    /// explains.
+    pub(super) fn r2_on(&self, design: &Design, targets: &[f64]) -> f64 {
+        let kernel: Vec<f64> =
+            (0..design.rows()).map(|row| sample_weight(design.row(row))).collect();
+        let total: f64 = kernel.iter().sum();
+        let mean_target = dot(&kernel, targets) / total;
         let (mut residual, mut variance) = (0.0, 0.0);
         for (row, (weight, target)) in kernel.iter().zip(targets).enumerate() {
-            let imitated = intercept + visible_sum(design.row(row), &weights);
+            let imitated = self.intercept + visible_sum(design.row(row), &self.weights);
             residual += weight * (target - imitated).powi(2);
             variance += weight * (target - mean_target).powi(2);
         }
         // A network that always says the same (up to rounding) is imitated without error.
-        let r2 = if variance > 1e-20 * total { 1.0 - residual / variance } else { 1.0 };
-        Surrogate { weights, intercept, r2 }
+        if variance > 1e-20 * total { 1.0 - residual / variance } else { 1.0 }
     }
 }
 
@@ -94,24 +107,31 @@ fn visible_sum(row: &[u8], weights: &[f64]) -> f64 {
     row.iter().zip(weights).map(|(&visible, weight)| f64::from(visible) * weight).sum()
 }
 
-/// Solves `matrix * x = right` in place by Cholesky's factorisation; only the lower triangle is read. The ridge makes
-/// the matrix positive definite, so there is always a solution.
-fn solve_positive_definite(matrix: &mut [f64], right: &mut [f64]) {
-    let size = right.len();
+/// Solves `matrix * x = right` for each right side, in place, by Cholesky's factorisation, which is left in the lower triangle; only
+/// that is read. The matrix must be positive definite, as a ridge makes it.
+pub(super) fn solve_positive_definite(matrix: &mut [f64], size: usize, right: &mut [Vec<f64>]) {
     for i in 0..size {
+        let (above, rest) = matrix.split_at_mut(i * size);
+        let row = &mut rest[..=i];
         for j in 0..=i {
-            let known = dot(&matrix[i * size..i * size + j], &matrix[j * size..j * size + j]);
-            let rest = matrix[i * size + j] - known;
-            matrix[i * size + j] = if i == j { rest.sqrt() } else { rest / matrix[j * size + j] };
+            let known = if j == i {
+                dot(&row[..j], &row[..j])
+            } else {
+                dot(&row[..j], &above[j * size..j * size + j])
+            };
+            let rest = row[j] - known;
+            row[j] = if i == j { rest.sqrt() } else { rest / above[j * size + j] };
         }
     }
-    for i in 0..size {
-        let known = dot(&matrix[i * size..i * size + i], &right[..i]);
-        right[i] = (right[i] - known) / matrix[i * size + i];
-    }
-    for i in (0..size).rev() {
-        let known: f64 = (i + 1..size).map(|k| matrix[k * size + i] * right[k]).sum();
-        right[i] = (right[i] - known) / matrix[i * size + i];
+    for right in right {
+        for i in 0..size {
+            let known = dot(&matrix[i * size..i * size + i], &right[..i]);
+            right[i] = (right[i] - known) / matrix[i * size + i];
+        }
+        for i in (0..size).rev() {
+            let known: f64 = (i + 1..size).map(|k| matrix[k * size + i] * right[k]).sum();
+            right[i] = (right[i] - known) / matrix[i * size + i];
+        }
     }
 }
 
