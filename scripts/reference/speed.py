@@ -72,6 +72,8 @@ def main():
         stage = {"detector": "detect", "landmarks": "landmarks", "expression": "classify"}[spec["job"]]
         if stage == "detect":
             bench = ferscope_bench(arguments, 1, 10, 40, explanations.NETWORK, spec["input"]["width"])
+        elif stage == "classify":
+            bench = ferscope_bench(arguments, 1, 2, 40, spec["name"])
         stages = {row["stage"]: row["median_ms"] for row in bench["stages"]}
         peer = onnxruntime_milliseconds(spec, 1, 40)
         note = "" if stage == "classify" else " (with preparing its input)"

@@ -1,0 +1,116 @@
+"""The model card of an exported network, in Markdown, from what its run left behind."""
+
+import pathlib
+
+import files
+import networks
+
+MUST_NOT = """\
+It names what a face looks like to it; it does not know what a person feels. It must not be used to judge a person: not
+for hiring, schooling, policing, insurance, medical or credit decisions, not to infer emotions at work or in schools,
+not for surveillance, and not on people who were not told.
+"""
+
+
+def write(folder):
+    """Writes `folder/NAME.md` for the network in a fold's folder; what was not measured is said to be missing."""
+    folder = pathlib.Path(folder)
+    result = files.read_json(folder / "result.json")
+    onnx_files = sorted(path for path in folder.glob("*.onnx") if "-int8" not in path.stem)
+    name = onnx_files[0].stem
+    files.write_text(folder / f"{name}.md", text(name, result, folder))
+
+
+def text(name, result, folder):
+    settings = result["settings"]
+    architecture = networks.find(result["network"])
+    start = {"none": "random weights", "imagenet": "ImageNet weights"}.get(settings["weights"], settings["weights"])
+    lines = [
+        f"# {name}",
+        "",
+        f"{architecture.paper_name}, {len(settings['classes'])} classes: {', '.join(settings['classes'])}. Input: a "
+        f"levelled grey face of {architecture.side} x {architecture.side} pixels, 0 to 1.",
+        "",
+        "## Training",
+        "",
+        f"Fold {settings['fold']} of {settings['fold_count']}, people divided by seed {settings['seed']}; no person is "
+        f"in both parts. {result['training_pictures']} training pictures, from {start}, {len(result['history'])} "
+        f"epochs (the paper: {architecture.epochs}), {settings['optimiser']} with learning "
+        f"rate {settings['learning_rate']:g} ({settings['schedule']}), batch {settings['batch']}, "
+        f"augmentation `{settings['augmentation']}`"
+        + (f", label smoothing {settings['label_smoothing']}" if settings["label_smoothing"] else "")
+        + ".",
+    ]
+    if settings["held_out"]:
+        lines += ["", f"Recipe families kept out of training: {', '.join(settings['held_out'])}."]
+    lines += ["", "## On people it has not seen", "", *_measures("Held-out people", result["test"])]
+    if "test_held_out_families" in result:
+        lines += ["", *_measures("Held-out people and recipe families", result["test_held_out_families"])]
+    evaluations = sorted(folder.glob("evaluation-*.json"))
+    for path in evaluations:
+        lines += ["", *_evaluation(files.read_json(path))]
+    if not evaluations:
+        lines += ["", "Not measured on real photographs: what it does on them is unknown."]
+    quantisation = folder / "quantisation.json"
+    if quantisation.exists():
+        lines += ["", "## Forms", "", *_forms(files.read_json(quantisation))]
+    lines += ["", "## What it must not be used for", "", MUST_NOT.rstrip(), ""]
+    return "\n".join(lines)
+
+
+def _percent(share):
+    return "-" if share is None else f"{100 * share:.1f} %"
+
+
+def _measures(title, measures):
+    recall = ", ".join(f"{name} {_percent(value)}" for name, value in measures["recall"].items())
+    return [
+        f"{title}, {measures['pictures']} pictures: accuracy {_percent(measures['accuracy'])}, macro precision "
+        f"{_percent(measures['macro_precision'])}, recall {_percent(measures['macro_recall'])}, F1 "
+        f"{_percent(measures['macro_f1'])}.",
+        "",
+        f"Recall by class: {recall}.",
+    ]
+
+
+def _evaluation(report):
+    lines = [
+        f"### On `{report['folder']}`",
+        "",
+        f"{report['pictures']} pictures ({report['left_out']} more are of people whose skin is in the training pictures, "
+        f"and left out): happiness recall {_percent(report['happiness_recall'])}, neutral faces read "
+        f"as an expression {_percent(report['false_expression_rate'])}.",
+    ]
+    if report["all"]["pictures"] and len(report["all"]["recall"]) > 2:
+        lines += ["", *_measures("All labelled classes", report["all"])]
+    for column, values in report.get("groups", {}).items():
+        lines += [
+            "",
+            f"| {column} | pictures | happiness recall | neutral read as an expression |",
+            "|---|---|---|---|",
+        ]
+        for value, figures in values.items():
+            shares = f"{_percent(figures['happiness_recall'])} | {_percent(figures['false_expression_rate'])}"
+            lines.append(f"| {value} | {figures['pictures']} | {shares} |")
+    return lines
+
+
+def _forms(report):
+    lines = ["| form | bytes | accuracy | same class as float | ms in tract |", "|---|---|---|---|---|"]
+    for name, entry in report["forms"].items():
+        time = entry.get("milliseconds")
+        time = f"{time:.1f}" if time else entry.get("problem", "not measured").splitlines()[0]
+        shares = f"{_percent(entry['accuracy'])} | {_percent(entry['same_class_as_float'])}"
+        lines.append(f"| {name} | {entry['bytes']:,} | {shares} | {time} |")
+    for name, entry in report["forms"].items():
+        explanations = entry.get("explanations")
+        if explanations and name != "float":
+            heatmaps = ", ".join(f"{key} {value:.3f}" for key, value in explanations["heatmap_correlation"].items())
+            lines += [
+                "",
+                f"Explanations of `{name}` correlate with those of float by "
+                f"{explanations['correlation_by_face']['mean']} on average over "
+                f"{explanations['faces_of_the_same_class']} of {explanations['faces']} faces; "
+                f"heatmaps: {heatmaps}.",
+            ]
+    return [*lines, "", f"The better form is `{report['better']}` ({report['forms'][report['better']]['file']})."]

@@ -1,0 +1,130 @@
+"""How an exported network does on faces that have nothing to do with its training, such as real photographs."""
+
+import csv
+import io
+import pathlib
+
+import numpy
+
+import crops
+import data
+import export
+import expressions
+import files
+import metrics
+from data.sample import Sample, folders, pictures
+from errors import Failure
+
+
+def read_labelled(folder):
+    """Samples of a folder with a folder per expression, or in any layout of `data`."""
+    folder = pathlib.Path(folder)
+    if not folder.is_dir():
+        raise Failure(f"{folder}: is no folder: --evaluate-on needs pictures in folders named after expressions")
+    named = [(inner, expressions.named(inner.name)) for inner in folders(folder)]
+    samples = [
+        Sample(path, path.stem, expression) for inner, expression in named if expression for path in pictures(inner)
+    ]
+    return samples or data.read(str(folder))
+
+
+def evaluate(path, folder, side, classes, report, trained_on, options, program):
+    """Writes `report` (JSON) and a CSV beside it with a line per picture; returns the report.
+
+    Who is in `trained_on` (names of people) is left out: synthetic faces have the skin of photographed people.
+    """
+    labelled = read_labelled(folder)
+    samples = [sample for sample in labelled if sample.subject not in trained_on]
+    left_out = len(labelled) - len(samples)
+    faces, kept = crops.load(samples, side, pathlib.Path(options.out) / "crops", program)
+    samples = [samples[index] for index in kept]
+    if not samples:
+        raise Failure(f"{folder}: no face found in any picture of a person not trained on")
+    probabilities = export.Runner(path).probabilities(faces)
+    result = summarise(samples, probabilities, classes, read_groups(options.groups) if options.groups else {})
+    result = {"folder": pathlib.Path(folder).resolve().name, "network": path.name, "left_out": left_out, **result}
+    files.write_json(report, result)
+    files.write_text(report.with_suffix(".csv"), _table(samples, probabilities, classes))
+    return result
+
+
+def summarise(samples, probabilities, classes, groups):
+    """Figures for one network: accuracy over the classes it has, happiness recall, false expressions on neutral faces.
+
+    `groups` gives for a picture's name {column: value}; figures are repeated for each value.
+    """
+    predicted = [classes[index] for index in numpy.argmax(probabilities, axis=1)]
+    result = _figures(samples, predicted, classes)
+    known = [index for index, sample in enumerate(samples) if sample.expression in classes]
+    labels = numpy.array([classes.index(samples[index].expression) for index in known], int)
+    result["all"] = metrics.measure(labels, probabilities[known], classes)
+    by_group = {}
+    for column in sorted({column for values in groups.values() for column in values}):
+        values = [groups.get(sample.picture.stem, {}).get(column) for sample in samples]
+        by_group[column] = {
+            value: _figures(
+                [sample for sample, own in zip(samples, values) if own == value],
+                [word for word, own in zip(predicted, values) if own == value],
+                classes,
+            )
+            for value in sorted(set(filter(None, values)))
+        }
+    if by_group:
+        result["groups"] = by_group
+    return result
+
+
+def _figures(samples, predicted, classes):
+    def share(label, condition):
+        answers = [word for sample, word in zip(samples, predicted) if sample.expression == label]
+        return round(sum(map(condition, answers)) / len(answers), 4) if answers else None
+
+    neutral = [word for sample, word in zip(samples, predicted) if sample.expression == expressions.NEUTRAL]
+    figures = {
+        "pictures": len(samples),
+        "happiness_recall": share("happiness", lambda word: word == "happiness"),
+        # A network of six classes calls every calm face an expression: then this is 1 and says nothing.
+        "false_expression_rate": share(expressions.NEUTRAL, lambda word: word != expressions.NEUTRAL),
+    }
+    if neutral:
+        figures["neutral_read_as"] = {word: neutral.count(word) for word in classes if word in neutral}
+    return figures
+
+
+# Ages and other numbers are reported in spans of this many.
+SPAN = 15
+
+
+def read_groups(path):
+    """{picture's name: {column: value}} of a CSV file; numbers become spans such as 15-29."""
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError) as error:
+        raise Failure(f"{path}: cannot be read: {error}") from None
+    if not rows or len(rows[0]) < 2:
+        raise Failure(f"{path}: expected a header and a line per picture: its name, then its groups")
+    key = next(iter(rows[0]))
+    return {
+        pathlib.Path(row[key]).stem: {column: _span(value) for column, value in row.items() if column != key and value}
+        for row in rows
+    }
+
+
+def _span(value):
+    try:
+        low = int(float(value)) // SPAN * SPAN
+    except ValueError:
+        return value
+    return f"{low}-{low + SPAN - 1}"
+
+
+def _table(samples, probabilities, classes):
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(["picture", "label", "predicted", *classes])
+    for sample, row in zip(samples, probabilities):
+        writer.writerow(
+            [sample.picture.name, sample.expression, classes[int(numpy.argmax(row))], *(f"{p:.6f}" for p in row)]
+        )
+    return buffer.getvalue()

@@ -1,0 +1,44 @@
+"""The appliance's own program: it cuts the crops, and it is what exported networks must run in."""
+
+import os
+import pathlib
+import shutil
+import subprocess
+
+from errors import Failure
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def find(named=None):
+    """The program's path: what the user named, the one built in this repository, or one on the PATH; None without."""
+    named = named or os.environ.get("FERSCOPE")
+    if named:
+        if not os.access(named, os.X_OK):
+            raise Failure(f"{named}: is no program that can be run: give the path of ferscope")
+        return pathlib.Path(named).resolve()
+    built = ROOT / "target" / "release" / "ferscope"
+    if built.exists():
+        return built
+    found = shutil.which("ferscope")
+    return pathlib.Path(found) if found else None
+
+
+def require(named=None):
+    program = find(named)
+    if program is None:
+        raise Failure(
+            "the program ferscope is needed to cut the faces: build it with `cargo build --release`, "
+            "or name it with --ferscope PATH"
+        )
+    return program
+
+
+def run(program, *arguments, accepted=(0,)):
+    """Runs `ferscope ARGUMENTS`; gives its standard output and standard error. A failure tells what it said last."""
+    words = [str(program), *map(str, arguments)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    if done.returncode not in accepted:
+        said = "\n".join(done.stderr.strip().splitlines()[-5:])
+        raise Failure(f"`ferscope {arguments[0]}` failed (exit code {done.returncode}):\n{said}")
+    return done.stdout, done.stderr

@@ -1,0 +1,217 @@
+"""The two int8 forms of an exported network, and which of the three is the better one to ship.
+
+weights   Weights are int8 with a scale per output channel, widened when the file is loaded: a quarter of the bytes, the
+          arithmetic and speed of float. For every network.
+integers  Convolutions compute in integers (QLinearConv, uint8, one scale per tensor): the only integer operator that
+          tract runs as one. Depthwise convolutions stay float (tract's integer one is far slower), and so
+          does what lies between convolutions, the dense layers, and softmax (a quantised one silently turns into a
+          constant in tract).
+"""
+
+import logging
+import pathlib
+import tempfile
+
+import numpy
+import onnx
+from onnx import helper, numpy_helper
+
+import crops
+import export
+import ferscope
+import files
+import in_tract
+import metrics
+import onnx_graph
+from data.sample import PICTURE_ENDINGS, Sample
+from errors import Failure
+
+# Smaller constants stay float: their scales would weigh as much.
+SMALLEST = 256
+# A form that loses more than this, or agrees with float less than that, is not recommended.
+LARGEST_LOSS = 0.01
+SMALLEST_AGREEMENT = 0.97
+SMALLEST_HEATMAP_CORRELATION = 0.98
+# Pictures of the calibration folder that ranges are measured on.
+CALIBRATION_PICTURES = 200
+
+
+def quantise(path, classes, faces, labels, pictures, calibration, out, program):
+    """Writes NAME-int8-weights.onnx and NAME-int8.onnx (that only with `calibration`, a folder of pictures), each with
+    its description, and `quantisation.json` with the comparison; returns the comparison.
+
+    `faces` (n, side, side) and `labels` (n) are those the forms are compared on, of people not trained on.
+    `pictures` are files whose explanations are compared too; there may be none.
+    """
+    program = ferscope.find(program)
+    forms = {"float": path}
+    side = export.load(path).graph.input[0].type.tensor_type.shape.dim[2].dim_value
+    forms["weights"] = path.with_name(f"{path.stem}-int8-weights.onnx")
+    files.write_bytes(forms["weights"], weights_only(export.load(path)).SerializeToString())
+    export.describe(forms["weights"], classes, side, export.TOLERANCE, source=f"{path.stem}, weights in int8")
+    if calibration:
+        measured_on = calibration_faces(calibration, side, out, program)
+        forms["integers"] = path.with_name(f"{path.stem}-int8.onnx")
+        integers(path, forms["integers"], measured_on)
+        tolerance = export.INTEGER_TOLERANCE
+        export.describe(forms["integers"], classes, side, tolerance, source=f"{path.stem}, convolutions in integers")
+    report = compare(forms, classes, faces, labels, pictures, program)
+    files.write_json(path.with_name("quantisation.json"), report)
+    return report
+
+
+def weights_only(model):
+    """The model with its large constants stored as int8 per output channel, widened by DequantizeLinear."""
+    graph = model.graph
+    # The axis of the output channels: convolutions have it first, the dense layers (Gemm, in x out) second.
+    axes = {
+        node.input[1]: 0 if node.op_type == "Conv" else 1 for node in graph.node if node.op_type in ("Conv", "Gemm")
+    }
+    kept, nodes = [], []
+    for tensor in graph.initializer:
+        array = numpy_helper.to_array(tensor)
+        if tensor.name not in axes or array.size < SMALLEST:
+            kept.append(tensor)
+            continue
+        axis = axes[tensor.name]
+        others = tuple(index for index in range(array.ndim) if index != axis)
+        largest = numpy.abs(array).max(axis=others)
+        scale = numpy.where(largest > 0, largest / 127, 1).astype(numpy.float32)
+        shape = [-1 if index == axis else 1 for index in range(array.ndim)]
+        stored = numpy.clip(numpy.rint(array / scale.reshape(shape)), -127, 127).astype(numpy.int8)
+        names = [f"{tensor.name}.{part}" for part in ("int8", "scale", "zero_point")]
+        values = (stored, scale, numpy.zeros(len(scale), numpy.int8))
+        kept += [numpy_helper.from_array(value, name) for name, value in zip(names, values)]
+        nodes.append(
+            helper.make_node("DequantizeLinear", names, [tensor.name], name=f"{tensor.name}.widened", axis=axis)
+        )
+    nodes += graph.node
+    result = helper.make_model(
+        helper.make_graph(nodes, graph.name, graph.input, graph.output, kept),
+        opset_imports=model.opset_import,
+        ir_version=model.ir_version,
+        producer_name=model.producer_name,
+    )
+    onnx.checker.check_model(result)
+    return result
+
+
+def integers(source, target, pictures):
+    """Writes the form whose convolutions compute in integers; ranges are measured on `pictures` (n, side, side)."""
+    from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+
+    class Reader(CalibrationDataReader):
+        def __init__(self):
+            self.left = iter(pictures)
+
+        def get_next(self):
+            picture = next(self.left, None)
+            if picture is None:
+                return None
+            plane = picture.astype(numpy.float32) / 255
+            return {onnx_graph.INPUT: numpy.broadcast_to(plane, (1, 3, *plane.shape)).copy()}
+
+    # It advises steps that onnx_graph.py has done already.
+    logging.getLogger().setLevel(logging.ERROR)
+    model = export.load(source)
+    with tempfile.TemporaryDirectory(dir=target.parent) as work:
+        half_done = pathlib.Path(work) / "integers.onnx"
+        quantize_static(
+            str(source),
+            str(half_done),
+            Reader(),
+            quant_format=QuantFormat.QOperator,
+            op_types_to_quantize=["Conv"],
+            nodes_to_exclude=float_convolutions(model),
+            per_channel=False,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QUInt8,
+        )
+        quantised = onnx.load(half_done)
+    # What stays float has its weights stored as bytes all the same.
+    files.write_bytes(target, weights_only(quantised).SerializeToString())
+
+
+def float_convolutions(model):
+    """Names of the convolutions that stay float: depthwise ones, and those of squeeze-and-excitation (one pixel)."""
+    shapes = onnx.shape_inference.infer_shapes(model).graph.value_info
+    one_pixel = {
+        value.name
+        for value in shapes
+        if [dimension.dim_value for dimension in value.type.tensor_type.shape.dim][2:] == [1, 1]
+    }
+    return [
+        node.name
+        for node in model.graph.node
+        if node.op_type == "Conv"
+        and (node.output[0] in one_pixel or any(a.name == "group" and a.i > 1 for a in node.attribute))
+    ]
+
+
+def calibration_faces(folder, side, out, program):
+    """Crops of the faces in the pictures below `folder`."""
+    found = sorted(path for path in pathlib.Path(folder).rglob("*") if path.suffix.lower() in PICTURE_ENDINGS)
+    if not found:
+        raise Failure(f"{folder}: holds no picture: --calibration needs pictures of faces")
+    # Evenly over the whole folder.
+    chosen = found[:: max(len(found) // CALIBRATION_PICTURES, 1)][:CALIBRATION_PICTURES]
+    faces, _ = crops.load([Sample(path, "", "") for path in chosen], side, pathlib.Path(out) / "crops", program)
+    if not len(faces):
+        raise Failure(f"{folder}: no face found in any of {len(chosen)} pictures")
+    return faces
+
+
+def compare(forms, classes, faces, labels, pictures, program):
+    """Accuracy, agreement with float, bytes and milliseconds in tract of each form; names the better."""
+    report = {"compared_on_pictures": len(faces), "forms": {}}
+    reference = None
+    for name, path in forms.items():
+        probabilities = export.Runner(path).probabilities(faces) if len(faces) else numpy.zeros((0, len(classes)))
+        reference = probabilities if reference is None else reference
+        same = numpy.argmax(probabilities, 1) == numpy.argmax(reference, 1)
+        entry = {
+            "file": path.name,
+            "bytes": path.stat().st_size,
+            "accuracy": metrics.measure(labels, probabilities, classes)["accuracy"],
+            "same_class_as_float": round(float(same.mean()), 4) if len(same) else None,
+            "largest_difference_to_float": round(float(numpy.abs(probabilities - reference).max()), 5)
+            if len(same)
+            else None,
+        }
+        if program is not None:
+            entry.update(in_tract.milliseconds(path, program))
+        report["forms"][name] = entry
+    if pictures and program is not None:
+        running = {name: path for name, path in forms.items() if not report["forms"][name].get("problem")}
+        for name, figures in in_tract.heatmap_agreement(running, pictures, program).items():
+            report["forms"][name]["explanations"] = figures
+    report["better"] = better(report["forms"])
+    return report
+
+
+def better(forms):
+    """The name of the form to ship: of those that lose little, one not clearly slower than the fastest (10 %), and of
+    these the smallest."""
+    reference = forms["float"]
+
+    def loses_little(entry):
+        if entry.get("problem") or (reference.get("milliseconds") and entry.get("milliseconds") is None):
+            return False
+        heatmaps = entry.get("explanations", {}).get("heatmap_correlation", {})
+        if heatmaps and min(heatmaps.values()) < SMALLEST_HEATMAP_CORRELATION:
+            return False
+        if entry["accuracy"] is None:
+            return True
+        is_accurate = entry["accuracy"] >= reference["accuracy"] - LARGEST_LOSS
+        return is_accurate and entry["same_class_as_float"] >= SMALLEST_AGREEMENT
+
+    sound = {name: entry for name, entry in forms.items() if name == "float" or loses_little(entry)}
+    # Once loaded, weights in int8 are float again: the same arithmetic, so measured differences are chance.
+    if reference.get("milliseconds") and "weights" in sound:
+        sound["weights"] = {**sound["weights"], "milliseconds": reference["milliseconds"]}
+    times = [entry["milliseconds"] for entry in sound.values() if entry.get("milliseconds")]
+    if times:
+        sound = {
+            name: e for name, e in sound.items() if e.get("milliseconds") and e["milliseconds"] <= 1.1 * min(times)
+        }
+    return min(sound, key=lambda name: sound[name]["bytes"])

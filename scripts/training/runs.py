@@ -1,0 +1,90 @@
+"""All folds of one network: crops, training, export, evaluation, summary."""
+
+import pathlib
+
+import keras
+import numpy
+
+import card
+import crops
+import evaluation
+import export
+import figures
+import files
+import folds
+import in_tract
+import metrics
+import quantise
+import training
+
+
+def train_network(architecture, settings, samples, chosen_folds, fold_by_subject, options, program):
+    """Trains the chosen folds of one network; everything is written below `options.out`."""
+    out = pathlib.Path(options.out)
+    faces, kept = crops.load(samples, architecture.side, out / "crops", program)
+    samples = [samples[index] for index in kept]
+    classes = settings["classes"]
+    labels = numpy.array([classes.index(sample.expression) for sample in samples], int)
+    base = out / f"{architecture.name}-{len(classes)}"
+    results, strange_results = [], []
+    for fold in chosen_folds:
+        held = folds.held_out_families(samples, settings["hold_out_families"], fold, settings["seed"])
+        sets = folds.split(samples, fold, fold_by_subject, held)
+        fold_settings = {**settings, "fold": fold, "held_out": sorted("/".join(pair) for pair in held)}
+        folder = base / f"fold-{fold}"
+        result = training.train_fold(architecture, fold_settings, faces, labels, sets, folder)
+        results.append(result["test"])
+        title = f"{architecture.name}, fold {fold}: accuracy {result['test']['accuracy']:.3f}"
+        figures.draw_confusion(result["test"], folder / "confusion.png", title)
+        if "test_held_out_families" in result:
+            strange = result["test_held_out_families"]
+            strange_results.append(strange)
+            title = f"{architecture.name}, fold {fold}, unseen families: accuracy {strange['accuracy']:.3f}"
+            figures.draw_confusion(strange, folder / "confusion_held_out_families.png", title)
+        _finish_fold(architecture, result, samples, faces, sets, labels, folder, options, program)
+    _summarise(architecture, results, strange_results, base)
+
+
+def _finish_fold(architecture, result, samples, faces, sets, labels, folder, options, program):
+    """Exports and evaluates a trained fold; what is there already is left alone."""
+
+    classes = result["settings"]["classes"]
+    name = network_name(architecture.name, len(classes), result["settings"]["fold"])
+    path = folder / f"{name}.onnx"
+    network = None
+    if not (folder / "export.json").exists():
+        network = keras.saving.load_model(folder / "network.keras", compile=False)
+        source = f"scripts/train, fold {result['settings']['fold']} of {result['settings']['fold_count']}"
+        _, difference = export.export(network, name, folder, classes, source=source)
+        report = {"onnxruntime_to_keras": difference}
+        if program is not None:
+            report["tract_to_onnxruntime"] = in_tract.require_equal(path, architecture.side, program)
+        files.write_json(folder / "export.json", report)
+    for place in options.evaluate_on:
+        report = folder / f"evaluation-{pathlib.Path(place).resolve().name}.json"
+        if not report.exists():
+            trained_on = {samples[index].subject for index in sets[0]}
+            evaluation.evaluate(path, place, architecture.side, classes, report, trained_on, options, program)
+    if options.quantise and not (folder / "quantisation.json").exists():
+        test = sets[1]
+        # Evenly over the classes and people.
+        chosen = numpy.random.default_rng(0).permutation(test)[: options.compare_heatmaps]
+        pictures = [samples[index].picture for index in chosen]
+        quantise.quantise(path, classes, faces[test], labels[test], pictures, options.calibration, options.out, program)
+    card.write(folder)
+
+
+def network_name(name, class_count, fold):
+    """As in file names: songnet-7-fold-1."""
+    return f"{name}-{class_count}-fold-{fold}"
+
+
+def _summarise(architecture, results, strange_results, base):
+    summary = {"network": architecture.name, "test": metrics.summarise(results)}
+    if strange_results:
+        summary["test_held_out_families"] = metrics.summarise(strange_results)
+    files.write_json(base / "summary.json", summary)
+    pooled = summary["test"]["pooled"]
+    title = f"{architecture.name}, {len(results)} folds: accuracy {summary['test']['accuracy']['mean']:.3f}"
+    figures.draw_confusion(pooled, base / "confusion.png", title)
+    print(f"{title}: {base / 'summary.json'}")

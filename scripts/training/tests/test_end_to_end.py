@@ -1,0 +1,113 @@
+import contextlib
+import io
+import json
+import pathlib
+import tempfile
+import types
+import unittest
+from unittest import mock
+
+import numpy
+
+import crops
+import export
+import ferscope
+import folds
+import networks
+import quantise
+import runs
+import training
+from data import Sample
+from errors import Failure
+from tests import painted
+
+PEOPLE, FOLD = 10, 1
+
+
+class EndToEnd(unittest.TestCase):
+    """Painted pictures -> training -> ONNX -> onnxruntime, and tract where ferscope is built."""
+
+    def setUp(self):
+        work = tempfile.TemporaryDirectory()
+        self.addCleanup(work.cleanup)
+        self.root = pathlib.Path(work.name)
+        classes = painted.CLASSES
+        self.samples = [
+            Sample(pathlib.Path("x"), f"person {p}", name, "bar") for p in range(PEOPLE) for name in classes
+        ]
+        self.fold_by_subject = folds.fold_of_subjects([sample.subject for sample in self.samples])
+        self.settings = {
+            "classes": list(classes), "weights": "none", "epochs": 1, "optimiser": "adam", "learning_rate": 1e-3,
+            "schedule": "constant", "batch": 16, "micro_batch": 8, "augmentation": "paper", "precision": "float32",
+            "label_smoothing": 0.0,
+            "seed": 0, "fold_count": 5, "hold_out_families": "none",
+        }  # fmt: skip
+        self.options = types.SimpleNamespace(
+            out=str(self.root),
+            evaluate_on=[],
+            groups=None,
+            quantise=False,
+            calibration=None,
+            ferscope=None,
+            compare_heatmaps=0,
+        )
+
+    def train(self, name, **changes):
+        architecture = networks.find(name)
+        labels = [painted.CLASSES.index(sample.expression) for sample in self.samples]
+        faces = painted.faces(labels, architecture.side)
+        with (
+            mock.patch.object(crops, "load", return_value=(faces, numpy.arange(len(faces)))),
+            contextlib.redirect_stdout(io.StringIO()),
+            contextlib.redirect_stderr(io.StringIO()),
+        ):
+            settings = {**self.settings, **changes}
+            samples, program = self.samples, ferscope.find()
+            runs.train_network(architecture, settings, samples, [FOLD], self.fold_by_subject, self.options, program)
+        return self.root / f"{name}-6" / f"fold-{FOLD}"
+
+    def check(self, folder, name):
+        report = json.loads((folder / "export.json").read_text())
+        self.assertLessEqual(report["onnxruntime_to_keras"], 1e-4)
+        self.assertLessEqual(report.get("tract_to_onnxruntime", 0), 1e-4)
+        for file in ("result.json", "confusion.png", "network.keras", f"{name}-6-fold-1.toml", f"{name}-6-fold-1.md"):
+            self.assertTrue((folder / file).exists(), file)
+        self.assertFalse((folder / "state").exists())
+
+    def test_songnet(self):
+        folder = self.train("songnet", precision="bfloat16")
+        self.check(folder, "songnet")
+        path = folder / "songnet-6-fold-1.onnx"
+        self.assertEqual(json.loads((folder / "result.json").read_text())["test"]["pictures"], PEOPLE // 5 * 6)
+        # The same as what is exported, from a quarter of the bytes.
+        small = path.with_name("small.onnx")
+        small.write_bytes(quantise.weights_only(export.load(path)).SerializeToString())
+        self.assertLess(small.stat().st_size, 0.3 * path.stat().st_size)
+        pictures = export.check_pictures(224)
+        difference = export.Runner(path).probabilities(pictures) - export.Runner(small).probabilities(pictures)
+        self.assertLess(numpy.abs(difference).max(), 0.02)
+
+    def test_weinet_is_interrupted_and_goes_on(self):
+        epoch = training._train_epoch
+        epochs = []
+
+        def interrupted(*arguments):
+            if len(epochs) == 2:
+                raise KeyboardInterrupt
+            epochs.append(arguments)
+            return epoch(*arguments)
+
+        with mock.patch.object(training, "_train_epoch", interrupted), self.assertRaises(KeyboardInterrupt):
+            self.train("weinet", epochs=3)
+        folder = self.root / "weinet-6" / f"fold-{FOLD}"
+        self.assertTrue((folder / "state" / "network.keras").exists())
+        with mock.patch.object(training, "_train_epoch", side_effect=epoch) as counted:
+            self.train("weinet", epochs=3)
+            self.assertEqual(counted.call_count, 1)
+            self.train("weinet", epochs=3)
+            self.assertEqual(counted.call_count, 1, "a finished fold is not trained again")
+        self.check(folder, "weinet")
+        whole = json.loads((folder / "result.json").read_text())["history"]
+        self.assertLess(whole[-1]["loss"], whole[0]["loss"])
+        with self.assertRaisesRegex(Failure, "holds a run with other settings or other pictures"):
+            self.train("weinet", epochs=3, learning_rate=1e-2)

@@ -1,0 +1,57 @@
+import pathlib
+import unittest
+
+import numpy
+
+import evaluation
+import metrics
+import quantise
+from data import Sample
+
+CLASSES = ("anger", "happiness", "neutral")
+
+
+class Measures(unittest.TestCase):
+    def test_by_hand(self):
+        result = metrics.from_confusion([[3, 1, 0], [0, 4, 0], [2, 0, 0]], CLASSES)
+        self.assertEqual(result["accuracy"], 0.7)
+        self.assertEqual(result["macro_recall"], round((0.75 + 1 + 0) / 3, 4))
+        self.assertEqual(result["macro_precision"], round((3 / 5 + 4 / 5 + 0) / 3, 4))
+        self.assertEqual(result["macro_f1"], round((6 / 9 + 8 / 9 + 0) / 3, 4))
+
+    def test_a_class_without_pictures_is_left_out(self):
+        result = metrics.measure(numpy.array([0, 0, 1]), numpy.eye(3)[[0, 1, 1]], CLASSES)
+        self.assertEqual(result["recall"], {"anger": 0.5, "happiness": 1.0})
+        self.assertEqual(result["macro_recall"], 0.75)
+
+    def test_summary_pools_the_folds(self):
+        folds = [metrics.from_confusion(matrix, ("a", "b")) for matrix in ([[1, 1], [0, 2]], [[2, 0], [0, 2]])]
+        summary = metrics.summarise(folds)
+        self.assertEqual(summary["accuracy"]["mean"], 0.875)
+        self.assertEqual(summary["pooled"]["confusion"], [[3, 1], [0, 4]])
+
+    def test_real_photographs_by_group(self):
+        samples = [
+            Sample(pathlib.Path(f"{n}.jpg"), "", e) for n, e in ((1, "happiness"), (2, "happiness"), (3, "neutral"))
+        ]
+        probabilities = numpy.eye(3)[[1, 0, 2]]
+        groups = {"1": {"sex": "f", "age": "15-29"}, "2": {"sex": "m"}, "3": {"sex": "f"}}
+        result = evaluation.summarise(samples, probabilities, CLASSES, groups)
+        self.assertEqual((result["happiness_recall"], result["false_expression_rate"]), (0.5, 0.0))
+        self.assertEqual(result["groups"]["sex"]["f"]["happiness_recall"], 1.0)
+        self.assertEqual(result["groups"]["sex"]["m"]["false_expression_rate"], None)
+
+    def test_the_better_form(self):
+        def form(size, accuracy, same, time, **more):
+            return {"bytes": size, "accuracy": accuracy, "same_class_as_float": same, "milliseconds": time, **more}
+
+        forms = {
+            "float": form(100, 0.8, 1, 10),
+            "weights": form(25, 0.8, 0.99, 10.2),
+            "integers": form(26, 0.78, 0.99, 5),
+        }
+        self.assertEqual(quantise.better(forms), "weights")
+        forms["integers"]["accuracy"] = 0.795
+        self.assertEqual(quantise.better(forms), "integers")
+        forms["integers"] = form(26, 0.8, 1, None, problem="does not load")
+        self.assertEqual(quantise.better(forms), "weights")
