@@ -81,7 +81,7 @@ def main():
 
     crop = numpy.array(Image.open(arguments.crop).convert("L"))
     print(f"\none explanation, {arguments.threads} threads")
-    for ours, theirs in [(1000, 1000), (100, 150), (150, 300)]:
+    for ours, theirs in [(1000, 1000), (64, 150), (100, 300)]:
         mine, peers = [], []
         for _ in range(arguments.rounds):
             report = ferscope_bench(arguments, arguments.threads, ours, 3, explanations.NETWORK)

@@ -34,7 +34,9 @@ def evaluate(path, folder, side, classes, report, trained_on, options, program):
     Who is in `trained_on` (names of people) is left out: synthetic faces have the skin of photographed people.
     """
     labelled = read_labelled(folder)
-    samples = [sample for sample in labelled if sample.subject not in trained_on]
+    # Sets name people by their own folder as well, as in synthetic/001.
+    names = {subject.rpartition("/")[2] for subject in trained_on}
+    samples = [sample for sample in labelled if sample.subject.rpartition("/")[2] not in names]
     left_out = len(labelled) - len(samples)
     faces, kept = crops.load(samples, side, pathlib.Path(options.out) / "crops", program)
     samples = [samples[index] for index in kept]

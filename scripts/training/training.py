@@ -88,8 +88,9 @@ def compile_network(network, settings, updates_per_epoch):
     if settings["schedule"] == "cosine":
         updates = max(settings["epochs"] * updates_per_epoch, 1)
         warm_up = min(updates // 10, 5 * updates_per_epoch)
+        # Keras asks its schedules once per micro-batch, not per update.
         rate = keras.optimizers.schedules.CosineDecay(
-            0.0, max(updates - warm_up, 1), warmup_target=rate, warmup_steps=max(warm_up, 1)
+            0.0, max(updates - warm_up, 1) * steps, warmup_target=rate, warmup_steps=max(warm_up, 1) * steps
         )
     options = {"gradient_accumulation_steps": steps} if steps > 1 else {}
     network.compile(
