@@ -113,4 +113,9 @@ def _forms(report):
                 f"{explanations['faces_of_the_same_class']} of {explanations['faces']} faces; "
                 f"heatmaps: {heatmaps}.",
             ]
+    lines += [
+        "",
+        "`weights` is widened to float when it is loaded: the same arithmetic, so a difference of its milliseconds to those "
+        "of `float` is the noise of this measurement (five repetitions).",
+    ]
     return [*lines, "", f"The better form is `{report['better']}` ({report['forms'][report['better']]['file']})."]

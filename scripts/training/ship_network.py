@@ -81,7 +81,8 @@ def main():
     for path in golden:
         shutil.copyfile(path, models / "golden" / f"{name}{path.suffix}")
     (models / "cards").mkdir(exist_ok=True)
-    text = card.read_text().replace(f"# {card.stem}\n", f"# {name}\n", 1)
+    title = f"# {name}\n\nTrained on: {chosen.source}.\n"
+    text = card.read_text().replace(f"# {card.stem}\n", title, 1)
     files.write_text(models / "cards" / f"{name}.md", text)
     head, known = tables((models / "models.toml").read_text())
     known[name] = entry(described.read_text(), name, chosen.source, chosen.licence)
