@@ -28,7 +28,7 @@ from expression_families import EXPRESSIONS, FAMILIES
 from subjects import SetError, Subject
 
 EXAMPLES = """examples:
-  a set from the London photographs (5,712 pictures, about half an hour on one core):
+  a set from the London photographs (5,712 pictures; 6,426 took 31 minutes with --jobs 2 on two busy cores):
     scripts/synthesise --ict-model ict_model.npz --photographs london --out set
   the same with both cores, stopped and started again at will; what is there is not rendered twice:
     scripts/synthesise --ict-model ict_model.npz --photographs london --out set --jobs 2
