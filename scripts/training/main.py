@@ -43,6 +43,9 @@ def arguments(words=None):
     add("--weights", default=None, metavar="imagenet|none|FILE",
         help="what to start from [the paper's: imagenet for the eight Keras applications, else none]")  # fmt: skip
     add("--epochs", type=positive_integer, help="[the paper's; from random weights the eight need more]")
+    add("--half-size-epochs", type=int, default=0, metavar="N",
+        help="train the first N of the epochs on pictures of half the side, at a quarter of the time; not with SilNet's "
+        "and AlexNet's dense layers [0]")  # fmt: skip
     add("--optimiser", choices=("adam", "adamw", "rmsprop", "sgd"), help="[the paper's]")
     add("--learning-rate", type=positive, help="[the paper's]")
     add("--schedule", choices=("constant", "cosine"), default="constant", help="of the learning rate [constant]")
@@ -104,6 +107,10 @@ def main():
     micro_batch = options.micro_batch or max(n for n in range(1, 33) if options.batch % n == 0)
     if options.batch % micro_batch:
         raise Failure(f"--micro-batch {micro_batch} is no divisor of --batch {options.batch}")
+    for architecture in architectures:
+        epochs = options.epochs or architecture.epochs
+        if not 0 <= options.half_size_epochs < epochs:
+            raise Failure(f"--half-size-epochs {options.half_size_epochs}: the last of the {epochs} epochs needs whole pictures")
     if not 0 <= options.label_smoothing <= 0.5:
         raise Failure("--label-smoothing needs a number from 0 to 0.5")
     if options.weights not in (None, "imagenet", "none") and not os.path.isfile(options.weights):
@@ -148,6 +155,7 @@ def _settings(architecture, options, classes, micro_batch):
         "classes": list(classes),
         "weights": weights,
         "epochs": options.epochs or architecture.epochs,
+        "half_size_epochs": options.half_size_epochs,
         "optimiser": options.optimiser or architecture.optimiser,
         "learning_rate": options.learning_rate or architecture.learning_rate,
         "schedule": options.schedule,

@@ -10,6 +10,7 @@ import numpy
 
 import augmentation as augmenting
 import files
+import growing
 import metrics
 import weights as weight_files
 from errors import Failure
@@ -33,8 +34,8 @@ PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 PREDICTION_BATCH = 32
 
 
-def build(architecture, settings):
-    """The network to train, with its initial weights, and its optimiser not yet set."""
+def build(architecture, settings, side):
+    """The network to train on pictures of that side, with its initial weights, and its optimiser not yet set."""
     keras.utils.set_random_seed(settings["seed"] * 1000 + settings["fold"])
     classes = len(settings["classes"])
     if settings["weights"] == "imagenet" and not architecture.pretrained:
@@ -42,7 +43,7 @@ def build(architecture, settings):
     imagenet = "imagenet" if settings["weights"] == "imagenet" else None
     keras.config.set_dtype_policy(PRECISIONS[settings["precision"]])
     try:
-        network = architecture.build(classes, weights=imagenet)
+        network = architecture.build(classes, weights=imagenet, side=side)
     finally:
         keras.config.set_dtype_policy("float32")
     if settings["weights"] not in ("imagenet", "none"):
@@ -116,14 +117,23 @@ def train_fold(architecture, settings, faces, labels, sets, folder):
     training, test, strange = sets
     batch = settings["batch"]
     updates = max(-(-len(training) // batch), 1)
+    half_size_epochs = settings["half_size_epochs"]
+    if half_size_epochs and architecture.side % 2:
+        raise Failure(f"{architecture.name} takes pictures of {architecture.side} pixels, which have no half")
+    halves = growing.halve(faces) if half_size_epochs else faces
     network, history = _resume(architecture, settings, folder, fingerprint, updates)
     classes = settings["classes"]
     augmentation = augmenting.BY_NAME[settings["augmentation"]]
     label = f"{architecture.name} fold {settings['fold']}"
     for epoch in range(len(history) + 1, settings["epochs"] + 1):
         generator = numpy.random.default_rng([settings["seed"], settings["fold"], epoch])
+        pictures = halves if epoch <= half_size_epochs else faces
+        if half_size_epochs and epoch == half_size_epochs + 1:
+            small, network = network, build(architecture, settings, architecture.side)
+            compile_network(network, settings, updates)
+            growing.grow(small, network)
         history.append(
-            _train_epoch(network, settings, faces, labels, training, generator, augmentation, updates,
+            _train_epoch(network, settings, pictures, labels, training, generator, augmentation, updates,
                          f"{label}, epoch {epoch} of {settings['epochs']}", len(classes))
         )  # fmt: skip
         _save(network, history, fingerprint, folder)
@@ -234,6 +244,7 @@ def _resume(architecture, settings, folder, fingerprint, updates):
             except (OSError, ValueError, KeyError) as error:
                 raise Failure(f"{state}: cannot be read ({error}): delete it and run the command again") from None
             return network, stored["epochs"]
-    network = build(architecture, settings)
+    side = architecture.side // 2 if settings["half_size_epochs"] else architecture.side
+    network = build(architecture, settings, side)
     compile_network(network, settings, updates)
     return network, []

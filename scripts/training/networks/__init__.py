@@ -22,7 +22,7 @@ class Architecture:
     epochs: int
     optimiser: str
     learning_rate: float
-    build: Callable  # (classes, weights=None, built_in_scaling=False) -> keras.Sequential
+    build: Callable  # (classes, weights=None, built_in_scaling=False, side=...) -> keras.Sequential
     pretrained: bool = False  # whether the paper starts from ImageNet weights
 
 

@@ -6,13 +6,13 @@ from keras import layers
 SIDE = 224
 
 
-def build(classes, weights=None, built_in_scaling=False):
+def build(classes, weights=None, built_in_scaling=False, side=SIDE):
     """88.7 M parameters. All padding is "same": else the first dense layer would be smaller than Table 1 says."""
     convolution = {"padding": "same", "activation": "relu"}
     pooling = {"pool_size": 3, "strides": 2, "padding": "same"}
     return keras.Sequential(
         [
-            keras.Input((SIDE, SIDE, 3)),
+            keras.Input((side, side, 3)),
             layers.Conv2D(96, 11, strides=4, **convolution),
             layers.MaxPooling2D(**pooling),
             layers.Conv2D(256, 5, **convolution),

@@ -8,13 +8,13 @@ from errors import Failure
 SIDE = 224
 
 
-def build(application, classes, weights, scaling=None, **options):
+def build(application, classes, weights, scaling=None, side=SIDE, **options):
     """Sequential(Input, application, global average pooling, Dense), the nesting of the paper's authors.
 
     `weights` is None (random) or "imagenet". `scaling` is a layer without weights that takes the input's range of 0 to
     1 to the one the application's ImageNet weights know.
     """
-    shape = (SIDE, SIDE, 3)
+    shape = (side, side, 3)
     try:
         base = application(include_top=False, weights=weights, input_shape=shape, **options)
     except Exception as error:  # Keras raises a bare Exception where a download fails

@@ -10,7 +10,7 @@ MEAN = (0.485, 0.456, 0.406)
 DEVIATION = (0.229, 0.224, 0.225)
 
 
-def build(classes, weights=None, built_in_scaling=False):
+def build(classes, weights=None, built_in_scaling=False, side=application.SIDE):
     """5.9 M parameters.
 
     Keras builds layers into this network that divide bytes by 255 and normalise them. Fed with the paper's 0..1 the
@@ -22,4 +22,4 @@ def build(classes, weights=None, built_in_scaling=False):
         offset = [-mean / deviation for mean, deviation in zip(MEAN, DEVIATION)]
         scaling = layers.Rescaling([1 / deviation for deviation in DEVIATION], offset=offset)
     network = keras.applications.EfficientNetV2B0
-    return application.build(network, classes, weights, scaling, include_preprocessing=built_in_scaling)
+    return application.build(network, classes, weights, scaling, side, include_preprocessing=built_in_scaling)

@@ -5,6 +5,6 @@ import keras
 from networks import application
 
 
-def build(classes, weights=None, built_in_scaling=False):
+def build(classes, weights=None, built_in_scaling=False, side=application.SIDE):
     """21.8 M parameters."""
-    return application.build(keras.applications.InceptionV3, classes, weights)
+    return application.build(keras.applications.InceptionV3, classes, weights, side=side)

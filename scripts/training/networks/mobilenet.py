@@ -6,7 +6,7 @@ from keras import layers
 from networks import application
 
 
-def build(classes, weights=None, built_in_scaling=False):
+def build(classes, weights=None, built_in_scaling=False, side=application.SIDE):
     """3.0 M parameters.
 
     Keras builds a layer into this network that takes bytes (0 to 255) to -1..1. Fed with the paper's 0..1 it gives
@@ -15,4 +15,4 @@ def build(classes, weights=None, built_in_scaling=False):
     """
     scaling = None if built_in_scaling else layers.Rescaling(2.0, offset=-1.0)
     network = keras.applications.MobileNetV3Large
-    return application.build(network, classes, weights, scaling, include_preprocessing=built_in_scaling)
+    return application.build(network, classes, weights, scaling, side, include_preprocessing=built_in_scaling)

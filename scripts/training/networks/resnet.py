@@ -5,11 +5,11 @@ import keras
 from networks import application
 
 
-def build_50(classes, weights=None, built_in_scaling=False):
+def build_50(classes, weights=None, built_in_scaling=False, side=application.SIDE):
     """23.6 M parameters."""
-    return application.build(keras.applications.ResNet50, classes, weights)
+    return application.build(keras.applications.ResNet50, classes, weights, side=side)
 
 
-def build_101_v2(classes, weights=None, built_in_scaling=False):
+def build_101_v2(classes, weights=None, built_in_scaling=False, side=application.SIDE):
     """42.6 M parameters."""
-    return application.build(keras.applications.ResNet101V2, classes, weights)
+    return application.build(keras.applications.ResNet101V2, classes, weights, side=side)

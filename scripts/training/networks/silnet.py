@@ -6,14 +6,14 @@ from keras import layers
 SIDE = 150
 
 
-def build(classes, weights=None, built_in_scaling=False):
+def build(classes, weights=None, built_in_scaling=False, side=SIDE):
     """184.9 M parameters, 184.3 M of them in the first dense layer: only one pooling layer has stride 2."""
     glorot = {"kernel_initializer": "glorot_normal"}
     convolution = {"padding": "same", "activation": "relu", **glorot}
     pooling = {"pool_size": 2, "padding": "same"}
     return keras.Sequential(
         [
-            keras.Input((SIDE, SIDE, 3)),
+            keras.Input((side, side, 3)),
             layers.Conv2D(32, 11, **convolution),
             layers.MaxPooling2D(strides=2, **pooling),
             layers.Conv2D(32, 7, **convolution),

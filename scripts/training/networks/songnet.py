@@ -6,13 +6,13 @@ from keras import layers
 SIDE = 224
 
 
-def build(classes, weights=None, built_in_scaling=False):
+def build(classes, weights=None, built_in_scaling=False, side=SIDE):
     """172.7 K parameters."""
     convolution = {"padding": "same", "activation": "relu"}
     pooling = {"pool_size": 3, "strides": 2, "padding": "same"}
     return keras.Sequential(
         [
-            keras.Input((SIDE, SIDE, 3)),
+            keras.Input((side, side, 3)),
             layers.Conv2D(64, 5, **convolution),
             layers.MaxPooling2D(**pooling),
             layers.Conv2D(64, 5, **convolution),
