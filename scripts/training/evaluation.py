@@ -43,11 +43,25 @@ def evaluate(path, folder, side, classes, report, trained_on, options, program):
     if not samples:
         raise Failure(f"{folder}: no face found in any picture of a person not trained on")
     probabilities = export.Runner(path).probabilities(faces)
-    result = summarise(samples, probabilities, classes, read_groups(options.groups) if options.groups else {})
+    groups = read_groups(options.groups) if options.groups else {}
+    result = summarise(samples, probabilities, classes, groups)
     result = {"folder": pathlib.Path(folder).resolve().name, "network": path.name, "left_out": left_out, **result}
     files.write_json(report, result)
     files.write_text(report.with_suffix(".csv"), _table(samples, probabilities, classes))
     return result
+
+
+def pool(reports, classes, groups):
+    """The figures of several folds' reports on one folder together, each picture answered by the networks that do not
+    know its person."""
+    samples, probabilities = [], []
+    for report in reports:
+        with open(report.with_suffix(".csv"), newline="", encoding="utf-8") as file:
+            for row in csv.DictReader(file):
+                samples.append(Sample(pathlib.Path(row["picture"]), "", row["label"]))
+                probabilities.append([float(row[name]) for name in classes])
+    figures = summarise(samples, numpy.array(probabilities), classes, groups)
+    return {"folder": files.read_json(reports[0])["folder"], "networks": len(reports), **figures}
 
 
 def summarise(samples, probabilities, classes, groups):

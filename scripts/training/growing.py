@@ -1,4 +1,4 @@
-"""Progressive resizing: most of the training on pictures of half the side, at a quarter of the cost, the end on whole ones.
+"""Progressive resizing: most of the training on pictures of half the side, at a quarter of the cost.
 
 As EfficientNetV2 is trained (Tan & Le 2021, section 4: progressive learning). Convolutions do not know how large their
 picture is, so their weights carry over as they are. A dense layer that follows a flattened map has a weight for each of
@@ -22,7 +22,7 @@ def halve(faces):
 
 
 def grow(small, large):
-    """Gives `large`, compiled, the weights and the state of the optimiser of `small`, the same network of half the side."""
+    """Gives `large`, compiled, the weights and the optimiser's state of `small`, the same network of half the side."""
     flat = [layer.input.shape[1:] for layer in small.layers if isinstance(layer, keras.layers.Flatten)]
     cells = tuple(flat[0]) if flat else None
     for theirs, ours in zip(small.weights, large.weights):

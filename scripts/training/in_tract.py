@@ -78,7 +78,7 @@ def heatmap_agreement(forms, pictures, program):
     where both forms explain the same class. Per expression: the correlation of the mean standardised
     relevance (the heatmap).
     """
-    explained = {name: _explain(path, pictures, program) for name, path in forms.items()}
+    explained = {name: explain(path, pictures, program) for name, path in forms.items()}
     reference = explained["float"]
     report = {}
     for name, faces in explained.items():
@@ -98,11 +98,11 @@ def heatmap_agreement(forms, pictures, program):
     return report
 
 
-def _explain(path, pictures, program):
+def explain(path, pictures, program, samples=SAMPLES):
     """{face: (explained class, relevance per crop pixel, relevance on the standard face)}"""
     with tempfile.TemporaryDirectory() as work:
         out = pathlib.Path(work) / "explanations"
-        choice = ("--design", "hadamard", "--samples", SAMPLES, "--network", path)
+        choice = ("--design", "hadamard", "--samples", samples, "--network", path)
         ferscope.run(program, "explain", *pictures, *choice, "--out", out, accepted=(0, 1))
         return {
             record.parent.name: (

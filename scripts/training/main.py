@@ -74,8 +74,9 @@ def arguments(words=None):
     add("--quantise", action="store_true", help="also write the int8 forms and compare them with float")
     add(
         "--calibration",
+        default=str(ferscope.ROOT / "calib" / "faces"),
         metavar="DIR",
-        help="pictures of faces that activations' ranges are measured on, for --quantise",
+        help="pictures of faces that activations' ranges are measured on, for --quantise [the painted ones of calib/faces]",
     )
     add("--compare-heatmaps", type=int, default=0, metavar="N",
         help="compare the forms' explanations of N faces too, with --quantise; takes minutes [0]")  # fmt: skip
@@ -110,12 +111,12 @@ def main():
     for architecture in architectures:
         epochs = options.epochs or architecture.epochs
         if not 0 <= options.half_size_epochs < epochs:
-            raise Failure(f"--half-size-epochs {options.half_size_epochs}: the last of the {epochs} epochs needs whole pictures")
+            raise Failure(f"--half-size-epochs {options.half_size_epochs}: the last of {epochs} epochs needs whole pictures")
     if not 0 <= options.label_smoothing <= 0.5:
         raise Failure("--label-smoothing needs a number from 0 to 0.5")
     if options.weights not in (None, "imagenet", "none") and not os.path.isfile(options.weights):
         raise Failure(f"{options.weights}: no such file: --weights takes `imagenet`, `none` or a file")
-    if options.calibration and not os.path.isdir(options.calibration):
+    if options.quantise and not os.path.isdir(options.calibration):
         raise Failure(f"{options.calibration}: is no folder: --calibration needs pictures of faces")
     classes = expressions.classes(options.classes)
     samples = [sample for sample in data.read_all(options.data) if sample.expression in classes]

@@ -16,6 +16,15 @@ def measure(labels, probabilities, classes):
     return from_confusion(confusion, classes)
 
 
+def measure_without(name, labels, probabilities, classes):
+    """As `measure`, as if the class `name` did not exist: its pictures and its column are left out."""
+    left_out = classes.index(name)
+    kept = [index for index in range(len(classes)) if index != left_out]
+    chosen = numpy.isin(labels, kept)
+    place = numpy.searchsorted(kept, labels[chosen])
+    return measure(place, probabilities[chosen][:, kept], [classes[index] for index in kept])
+
+
 def from_confusion(confusion, classes):
     confusion = numpy.asarray(confusion)
     right = numpy.diag(confusion)

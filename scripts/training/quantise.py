@@ -37,8 +37,8 @@ CALIBRATION_PICTURES = 200
 
 
 def quantise(path, classes, faces, labels, pictures, calibration, out, program):
-    """Writes NAME-int8-weights.onnx and NAME-int8.onnx (that only with `calibration`, a folder of pictures), each with
-    its description, and `quantisation.json` with the comparison; returns the comparison.
+    """Writes NAME-int8-weights.onnx and NAME-int8.onnx (calibrated on the folder `calibration`), each with its
+    description, and `quantisation.json` with the comparison; returns the comparison.
 
     `faces` (n, side, side) and `labels` (n) are those the forms are compared on, of people not trained on.
     `pictures` are files whose explanations are compared too; there may be none.
@@ -49,12 +49,11 @@ def quantise(path, classes, faces, labels, pictures, calibration, out, program):
     forms["weights"] = path.with_name(f"{path.stem}-int8-weights.onnx")
     files.write_bytes(forms["weights"], weights_only(export.load(path)).SerializeToString())
     export.describe(forms["weights"], classes, side, export.TOLERANCE, source=f"{path.stem}, weights in int8")
-    if calibration:
-        measured_on = calibration_faces(calibration, side, out, program)
-        forms["integers"] = path.with_name(f"{path.stem}-int8.onnx")
-        integers(path, forms["integers"], measured_on)
-        tolerance = export.INTEGER_TOLERANCE
-        export.describe(forms["integers"], classes, side, tolerance, source=f"{path.stem}, convolutions in integers")
+    measured_on = calibration_faces(calibration, side, out, program)
+    forms["integers"] = path.with_name(f"{path.stem}-int8.onnx")
+    integers(path, forms["integers"], measured_on)
+    tolerance = export.INTEGER_TOLERANCE
+    export.describe(forms["integers"], classes, side, tolerance, source=f"{path.stem}, convolutions in integers")
     report = compare(forms, classes, faces, labels, pictures, program)
     files.write_json(path.with_name("quantisation.json"), report)
     return report

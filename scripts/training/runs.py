@@ -43,6 +43,7 @@ def train_network(architecture, settings, samples, chosen_folds, fold_by_subject
             figures.draw_confusion(strange, folder / "confusion_held_out_families.png", title)
         _finish_fold(architecture, result, samples, faces, sets, labels, folder, options, program)
     _summarise(architecture, results, strange_results, base)
+    _pool_evaluations(classes, base, chosen_folds, options)
 
 
 def _finish_fold(architecture, result, samples, faces, sets, labels, folder, options, program):
@@ -88,3 +89,12 @@ def _summarise(architecture, results, strange_results, base):
     title = f"{architecture.name}, {len(results)} folds: accuracy {summary['test']['accuracy']['mean']:.3f}"
     figures.draw_confusion(pooled, base / "confusion.png", title)
     print(f"{title}: {base / 'summary.json'}")
+
+
+def _pool_evaluations(classes, base, chosen_folds, options):
+    """Where several folds were trained: what they say of photographs, together, in `base/evaluation-<folder>.json`."""
+    groups = evaluation.read_groups(options.groups) if options.groups else {}
+    for place in options.evaluate_on:
+        name = f"evaluation-{pathlib.Path(place).resolve().name}.json"
+        pooled = evaluation.pool([base / f"fold-{fold}" / name for fold in chosen_folds], classes, groups)
+        files.write_json(base / name, pooled)

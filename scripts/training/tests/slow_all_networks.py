@@ -1,4 +1,7 @@
-"""All twelve networks with random weights -> ONNX -> both int8 forms -> onnxruntime, tract. Minutes and 4 GB."""
+"""All twelve networks with random weights -> ONNX -> both int8 forms -> onnxruntime, tract, one explanation each.
+
+Twenty minutes and 4 GB.
+"""
 
 import pathlib
 import tempfile
@@ -13,6 +16,9 @@ import in_tract
 import networks
 import quantise
 from tests import painted
+
+# A painted head, alone in its picture.
+FACE = ferscope.ROOT / "calib" / "faces" / "painted-0002-happiness.jpg"
 
 
 class AllNetworks(unittest.TestCase):
@@ -46,6 +52,11 @@ class AllNetworks(unittest.TestCase):
                     for_tract = "tract to onnxruntime " + " ".join(f"{value:.1g}" for value in found)
                     self.assertLessEqual(max(found[:2]), export.LARGEST_DIFFERENCE)
                     self.assertLessEqual(found[2], export.INTEGER_TOLERANCE)
+                    explained = in_tract.explain(forms["weights"], [FACE], program, samples=20)
+                    ((_, relevance, _),) = explained.values()
+                    self.assertGreater(numpy.abs(relevance).max(), 0)
+                    self.assertTrue(numpy.isfinite(relevance).all())
+                    for_tract += ", explained"
                 megabytes = " ".join(f"{size / 1e6:.2f}" for size in sizes)
                 print(
                     f"{architecture.name}: onnxruntime to Keras {difference:.1g}; {for_tract}; "

@@ -25,7 +25,7 @@ PEOPLE, FOLD = 10, 1
 
 
 class EndToEnd(unittest.TestCase):
-    """Painted pictures -> training -> ONNX -> onnxruntime, and tract where ferscope is built."""
+    """Painted pictures -> training -> ONNX -> onnxruntime, and tract where ferscope is built (scripts/test sees to it)."""
 
     def setUp(self):
         work = tempfile.TemporaryDirectory()
@@ -69,7 +69,8 @@ class EndToEnd(unittest.TestCase):
     def check(self, folder, name):
         report = json.loads((folder / "export.json").read_text())
         self.assertLessEqual(report["onnxruntime_to_keras"], 1e-4)
-        self.assertLessEqual(report.get("tract_to_onnxruntime", 0), 1e-4)
+        if ferscope.find() is not None:
+            self.assertLessEqual(report["tract_to_onnxruntime"], 1e-4)
         for file in ("result.json", "confusion.png", "network.keras", f"{name}-6-fold-1.toml", f"{name}-6-fold-1.md"):
             self.assertTrue((folder / file).exists(), file)
         self.assertFalse((folder / "state").exists())

@@ -1,4 +1,5 @@
 import pathlib
+import tempfile
 import unittest
 
 import numpy
@@ -24,11 +25,28 @@ class Measures(unittest.TestCase):
         self.assertEqual(result["recall"], {"anger": 0.5, "happiness": 1.0})
         self.assertEqual(result["macro_recall"], 0.75)
 
+    def test_without_a_class_its_pictures_and_its_answers_are_left_out(self):
+        probabilities = numpy.array([[0.3, 0.1, 0.6], [0.2, 0.7, 0.1], [0.1, 0.0, 0.9]])
+        result = metrics.measure_without("neutral", numpy.array([0, 0, 2]), probabilities, CLASSES)
+        self.assertEqual((result["pictures"], result["accuracy"]), (2, 0.5))
+        self.assertEqual(result["confusion"], [[1, 1], [0, 0]])
+
     def test_summary_pools_the_folds(self):
         folds = [metrics.from_confusion(matrix, ("a", "b")) for matrix in ([[1, 1], [0, 2]], [[2, 0], [0, 2]])]
         summary = metrics.summarise(folds)
         self.assertEqual(summary["accuracy"]["mean"], 0.875)
         self.assertEqual(summary["pooled"]["confusion"], [[3, 1], [0, 4]])
+
+    def test_evaluations_of_folds_are_pooled(self):
+        with tempfile.TemporaryDirectory() as work:
+            reports = [pathlib.Path(work) / f"fold-{fold}.json" for fold in (1, 2)]
+            for fold, report in enumerate(reports):
+                report.write_text('{"folder": "photographs"}')
+                samples = [Sample(pathlib.Path(f"{fold}.jpg"), "", "happiness")]
+                report.with_suffix(".csv").write_text(evaluation._table(samples, numpy.eye(3)[[fold]], CLASSES))
+            pooled = evaluation.pool(reports, CLASSES, {"0": {"sex": "f"}, "1": {"sex": "m"}})
+        self.assertEqual((pooled["networks"], pooled["pictures"], pooled["happiness_recall"]), (2, 2, 0.5))
+        self.assertEqual(pooled["groups"]["sex"]["m"]["happiness_recall"], 1.0)
 
     def test_real_photographs_by_group(self):
         samples = [
