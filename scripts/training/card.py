@@ -25,7 +25,8 @@ def text(name, result, folder):
     settings = result["settings"]
     architecture = networks.find(result["network"])
     half = settings["half_size_epochs"]
-    start = {"none": "random weights", "imagenet": "ImageNet weights"}.get(settings["weights"], settings["weights"])
+    starts = {"none": f"random weights ({settings['initialisation']})", "imagenet": "ImageNet weights"}
+    start = starts.get(settings["weights"], f"the weights of {pathlib.Path(settings['weights']).name}")
     lines = [
         f"# {name}",
         "",
@@ -37,7 +38,7 @@ def text(name, result, folder):
         f"Fold {settings['fold']} of {settings['fold_count']}, people divided by seed {settings['seed']}; no person is "
         f"in both parts. {result['training_pictures']} training pictures, from {start}, {len(result['history'])} "
         f"epochs (the paper: {architecture.epochs})"
-        + (f", the first {half} on pictures of half the side" if half else "")
+        + (f", the first {half} on pictures of half the side, without dropout" if half else "")
         + f", {settings['optimiser']} with learning "
         f"rate {settings['learning_rate']:g} ({settings['schedule']}), batch {settings['batch']}, "
         f"augmentation `{settings['augmentation']}`"

@@ -1,6 +1,7 @@
 """Progressive resizing: most of the training on pictures of half the side, at a quarter of the cost.
 
-As EfficientNetV2 is trained (Tan & Le 2021, section 4: progressive learning). Convolutions do not know how large their
+As EfficientNetV2 is trained (Tan & Le 2021, section 4: progressive learning), and as there with weaker regularisation
+for the small pictures: dropout rests. Each part has a learning-rate schedule of its own. Convolutions do not know how large their
 picture is, so their weights carry over as they are. A dense layer that follows a flattened map has a weight for each of
 the map's cells: every cell becomes 2 x 2, each with a quarter of the weight, so that the layer's sum stays.
 """
@@ -22,18 +23,14 @@ def halve(faces):
 
 
 def grow(small, large):
-    """Gives `large`, compiled, the weights and the optimiser's state of `small`, the same network of half the side."""
+    """Gives `large` the weights of `small`, the same network of half the side."""
     flat = [layer.input.shape[1:] for layer in small.layers if isinstance(layer, keras.layers.Flatten)]
     cells = tuple(flat[0]) if flat else None
     for theirs, ours in zip(small.weights, large.weights):
-        ours.assign(_grown(theirs.numpy(), ours.shape, cells, 0.25))
-    large.optimizer.build(large.trainable_variables)
-    for theirs, ours in zip(small.optimizer.variables, large.optimizer.variables):
-        # Four cells see what one saw: each has that one's gradient.
-        ours.assign(_grown(theirs.numpy(), ours.shape, cells, 1.0))
+        ours.assign(_grown(theirs.numpy(), ours.shape, cells))
 
 
-def _grown(value, shape, cells, share):
+def _grown(value, shape, cells):
     if value.shape == tuple(shape):
         return value
     if cells is None or value.ndim != 2 or shape[0] != 4 * value.shape[0]:
@@ -43,4 +40,4 @@ def _grown(value, shape, cells, share):
         )
     height, width, channels = cells
     doubled = value.reshape(height, width, channels, -1).repeat(2, axis=0).repeat(2, axis=1)
-    return share * doubled.reshape(tuple(shape))
+    return 0.25 * doubled.reshape(tuple(shape))

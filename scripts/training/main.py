@@ -44,8 +44,10 @@ def arguments(words=None):
         help="what to start from [the paper's: imagenet for the eight Keras applications, else none]")  # fmt: skip
     add("--epochs", type=positive_integer, help="[the paper's; from random weights the eight need more]")
     add("--half-size-epochs", type=int, default=0, metavar="N",
-        help="train the first N of the epochs on pictures of half the side, at a quarter of the time; not with SilNet's "
-        "and AlexNet's dense layers [0]")  # fmt: skip
+        help="train the first N of the epochs on pictures of half the side and without dropout, at a quarter of the time; "
+        "not for AlexNet and SilNet [0]")  # fmt: skip
+    add("--initialisation", choices=("glorot", "he"), default="glorot",
+        help="of convolutions that start from random weights: Keras' own, or He's, which SongNet needs to start [glorot]")
     add("--optimiser", choices=("adam", "adamw", "rmsprop", "sgd"), help="[the paper's]")
     add("--learning-rate", type=positive, help="[the paper's]")
     add("--schedule", choices=("constant", "cosine"), default="constant", help="of the learning rate [constant]")
@@ -156,6 +158,7 @@ def _settings(architecture, options, classes, micro_batch):
         "classes": list(classes),
         "weights": weights,
         "epochs": options.epochs or architecture.epochs,
+        "initialisation": options.initialisation,
         "half_size_epochs": options.half_size_epochs,
         "optimiser": options.optimiser or architecture.optimiser,
         "learning_rate": options.learning_rate or architecture.learning_rate,

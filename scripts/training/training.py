@@ -49,9 +49,14 @@ def build(architecture, settings, side):
         keras.config.set_dtype_policy("float32")
     if settings["weights"] not in ("imagenet", "none"):
         load_weights(network, settings["weights"], architecture.name)
+    is_he = settings["initialisation"] == "he" and settings["weights"] == "none"
     for layer in layers_of(network):
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = min(layer.momentum, LARGEST_MOMENTUM)
+        elif isinstance(layer, keras.layers.Dropout) and side < architecture.side:
+            layer.rate = 0.0
+        elif isinstance(layer, keras.layers.Conv2D) and is_he:
+            layer.kernel.assign(keras.initializers.HeUniform()(layer.kernel.shape))
     return network
 
 
@@ -83,12 +88,15 @@ def load_weights(network, path, name):
             variable.assign(value)
 
 
-def compile_network(network, settings, updates_per_epoch):
-    """Sets the optimiser and the loss. `batch` pictures make an update, `micro_batch` of them are in memory at once."""
+def compile_network(network, settings, epochs, updates_per_epoch):
+    """Sets the optimiser and the loss. `batch` pictures make an update, `micro_batch` of them are in memory at once.
+
+    `epochs` are those that the schedule of the learning rate lasts.
+    """
     steps = settings["batch"] // settings["micro_batch"]
     rate = settings["learning_rate"]
     if settings["schedule"] == "cosine":
-        updates = max(settings["epochs"] * updates_per_epoch, 1)
+        updates = max(epochs * updates_per_epoch, 1)
         warm_up = min(updates // 10, 5 * updates_per_epoch)
         # Keras asks its schedules once per micro-batch, not per update.
         rate = keras.optimizers.schedules.CosineDecay(
@@ -131,8 +139,8 @@ def train_fold(architecture, settings, faces, labels, sets, folder):
         pictures = halves if epoch <= half_size_epochs else faces
         if half_size_epochs and epoch == half_size_epochs + 1:
             small, network = network, build(architecture, settings, architecture.side)
-            compile_network(network, settings, updates)
             growing.grow(small, network)
+            compile_network(network, settings, settings["epochs"] - half_size_epochs, updates)
         history.append(
             _train_epoch(network, settings, pictures, labels, training, generator, augmentation, updates,
                          f"{label}, epoch {epoch} of {settings['epochs']}", len(classes))
@@ -245,7 +253,7 @@ def _resume(architecture, settings, folder, fingerprint, updates):
             except (OSError, ValueError, KeyError) as error:
                 raise Failure(f"{state}: cannot be read ({error}): delete it and run the command again") from None
             return network, stored["epochs"]
-    side = architecture.side // 2 if settings["half_size_epochs"] else architecture.side
-    network = build(architecture, settings, side)
-    compile_network(network, settings, updates)
+    half_size_epochs = settings["half_size_epochs"]
+    network = build(architecture, settings, architecture.side // 2 if half_size_epochs else architecture.side)
+    compile_network(network, settings, half_size_epochs or settings["epochs"], updates)
     return network, []

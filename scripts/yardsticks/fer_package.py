@@ -110,16 +110,21 @@ def padded(box):
 
 
 def resize(grey, side=SIDE):
-    """Between the four nearest pixels, without smoothing first, as OpenCV's default is; pixel centres lie at halves."""
-    upper, lower, down = _neighbours(grey.shape[0], side)
+    """Between the four nearest pixels, without smoothing first; pixel centres lie at halves.
+
+    Shares are 2048ths and sums are cut off where OpenCV cuts them off, so that no bit differs.
+    """
+    upper, lower, downwards = _neighbours(grey.shape[0], side)
     left, right, across = _neighbours(grey.shape[1], side)
-    grey = grey.astype(numpy.float64)
-    rows = grey[upper] * (1 - down)[:, None] + grey[lower] * down[:, None]
-    return numpy.rint(rows[:, left] * (1 - across) + rows[:, right] * across).astype(numpy.uint8)
+    grey = grey.astype(numpy.int64)
+    rows = (grey[:, left] * (2048 - across) + grey[:, right] * across) >> 4
+    parts = ((rows[upper].T * (2048 - downwards)) >> 16) + ((rows[lower].T * downwards) >> 16)
+    return ((parts.T + 2) >> 2).astype(numpy.uint8)
 
 
 def _neighbours(length, side):
-    """For each of `side` pixels the two of `length` around it, and how far from the first to the second it is."""
-    place = numpy.clip((numpy.arange(side) + 0.5) * length / side - 0.5, 0, length - 1)
-    first = place.astype(int)
-    return first, numpy.minimum(first + 1, length - 1), place - first
+    """For each of `side` pixels the two of `length` around it, and the second's share in 2048ths."""
+    place = (numpy.arange(side) + 0.5) * length / side - 0.5
+    first = numpy.floor(place).astype(int)
+    share = numpy.rint((place - first) * 2048).astype(int)
+    return numpy.clip(first, 0, length - 1), numpy.clip(first + 1, 0, length - 1), share

