@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::{BufReader, Error, ErrorKind, Read, Result};
 use std::path::Path;
 
+use sha2::{Digest, Sha256};
+
 /// The most a description, a design, labels or a heatmap may take, in bytes.
 pub const LARGEST_SMALL_FILE: u64 = 256 << 20;
 
@@ -33,6 +35,11 @@ pub fn read(path: &Path, most: u64) -> Result<Vec<u8>> {
         ));
     }
     Ok(bytes)
+}
+
+/// The checksum of a file's bytes, hexadecimal.
+pub fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Reads a whole file of text.

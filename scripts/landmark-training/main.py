@@ -6,7 +6,8 @@ are those of ferscope's own detector, so that the trees start where they will st
 of training, with all pictures of that person; on these the error is measured as ferscope places the points, beside that of the
 landmark network, and the time of both.
 
-Half of the synthetic faces are mirrored, and each photograph is used both ways: faces have no preferred side.
+Half of the synthetic faces are mirrored, and each photograph is used both ways: faces have no preferred side. Photographs are
+few and real, and count several times.
 
     cargo build --release
     scripts/synthesise --ict-model FILE.npz --photographs DIR --out SET
@@ -180,15 +181,14 @@ def mirrored(pixels, corners, points):
     return numpy.ascontiguousarray(pixels[:, ::-1]), numpy.array([last - right, top, last - left, bottom]), turned
 
 
-def views(faces):
-    """What is trained on: of every second synthetic face its mirror image, of each photograph both."""
+def views(faces, weight):
+    """What is trained on: of every second synthetic face its mirror image, of each photograph both, `weight` times."""
     for number, face in enumerate(faces):
         view = surroundings(face)
-        is_photograph = face.origin != "synthetic"
-        if is_photograph or number % 2 == 0:
-            yield view
-        if is_photograph or number % 2 == 1:
-            yield mirrored(*view)
+        if face.origin != "synthetic":
+            yield from [view, mirrored(*view)] * weight
+        else:
+            yield mirrored(*view) if number % 2 else view
 
 
 @contextlib.contextmanager
@@ -206,10 +206,10 @@ def dlib_at_work():
         signal.signal(signal.SIGINT, interruption)
 
 
-def train(faces, options, out):
-    """Writes the model."""
+def train(faces, weight, options, out):
+    """Writes the model. Photographs count `weight` times."""
     pictures, detections = [], []
-    for pixels, corners, points in views(faces):
+    for pixels, corners, points in views(faces, weight):
         rectangle = dlib.rectangle(*(round(corner) for corner in corners))
         pictures.append(pixels)
         detections.append([dlib.full_object_detection(rectangle, [dlib.point(round(x), round(y)) for x, y in points])])
@@ -278,6 +278,7 @@ def arguments(words=None):
     parser.add_argument("--out", type=Path, required=True, metavar="FILE.dat", help="the model; FILE.json beside it tells the errors")
     parser.add_argument("--ferscope", metavar="PATH", help="the program (default: $FERSCOPE, target/release/ferscope, the PATH)")
     parser.add_argument("--most", type=int, default=4000, metavar="N", help="train on at most N synthetic faces (default 4000)")
+    parser.add_argument("--photograph-weight", type=positive, default=6, metavar="N", help="count photographs N times (default 6)")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="who is held out, which faces, the trees (default 0)")
     parser.add_argument("--stages", type=positive, default=12, metavar="N", help="stages of the cascade (default 12)")
     parser.add_argument("--trees", type=positive, default=120, metavar="N", help="trees per stage (default 120)")
@@ -326,11 +327,12 @@ def train_and_report(chosen):
     chosen.out.parent.mkdir(parents=True, exist_ok=True)
     partial = chosen.out.with_name(chosen.out.name + ".partial")
     start = time.monotonic()
-    train(training, trainer_options(chosen), partial)
+    train(training, chosen.photograph_weight, trainer_options(chosen), partial)
     seconds = time.monotonic() - start
     partial.replace(chosen.out)
     result = {
         "trained_on": {"synthetic faces": synthetic, "photographs": len(training) - synthetic, "people": people},
+        "photograph_weight": chosen.photograph_weight,
         "stages": chosen.stages,
         "trees_per_stage": chosen.trees,
         "depth": chosen.depth,

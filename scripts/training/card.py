@@ -40,7 +40,9 @@ def text(name, result, folder):
         f"epochs (the paper: {architecture.epochs})"
         + (f", the first {half} on pictures of half the side, without dropout" if half else "")
         + f", {settings['optimiser']} with learning "
-        f"rate {settings['learning_rate']:g} ({settings['schedule']}), batch {settings['batch']}, "
+        f"rate {settings['learning_rate']:g}"
+        + (f", then {settings['whole_size_learning_rate']:g}" if settings["whole_size_learning_rate"] else "")
+        + f" ({settings['schedule']}), batch {settings['batch']}, "
         f"augmentation `{settings['augmentation']}`"
         + (f", label smoothing {settings['label_smoothing']}" if settings["label_smoothing"] else "")
         + ".",

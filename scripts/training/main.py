@@ -50,6 +50,8 @@ def arguments(words=None):
         help="of convolutions that start from random weights: Keras' own, or He's, which SongNet needs to start [glorot]")
     add("--optimiser", choices=("adam", "adamw", "rmsprop", "sgd"), help="[the paper's]")
     add("--learning-rate", type=positive, help="[the paper's]")
+    add("--whole-size-learning-rate", type=positive, metavar="RATE",
+        help="after --half-size-epochs; lower for networks without batch normalisation, which diverge [--learning-rate]")
     add("--schedule", choices=("constant", "cosine"), default="constant", help="of the learning rate [constant]")
     add("--batch", type=positive_integer, default=128, help="pictures per update [128]")
     add("--micro-batch", type=positive_integer,
@@ -162,6 +164,7 @@ def _settings(architecture, options, classes, micro_batch):
         "half_size_epochs": options.half_size_epochs,
         "optimiser": options.optimiser or architecture.optimiser,
         "learning_rate": options.learning_rate or architecture.learning_rate,
+        "whole_size_learning_rate": options.whole_size_learning_rate,
         "schedule": options.schedule,
         "batch": options.batch,
         "micro_batch": micro_batch,

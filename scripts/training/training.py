@@ -140,7 +140,8 @@ def train_fold(architecture, settings, faces, labels, sets, folder):
         if half_size_epochs and epoch == half_size_epochs + 1:
             small, network = network, build(architecture, settings, architecture.side)
             growing.grow(small, network)
-            compile_network(network, settings, settings["epochs"] - half_size_epochs, updates)
+            rate = settings["whole_size_learning_rate"] or settings["learning_rate"]
+            compile_network(network, {**settings, "learning_rate": rate}, settings["epochs"] - half_size_epochs, updates)
         history.append(
             _train_epoch(network, settings, pictures, labels, training, generator, augmentation, updates,
                          f"{label}, epoch {epoch} of {settings['epochs']}", len(classes))

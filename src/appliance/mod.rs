@@ -12,8 +12,12 @@ use crate::face::{
     regression_trees::RegressionTreesError,
 };
 use crate::files;
-use crate::network::{Classifier, Job, Manifest, ManifestError, ModelSpec, Network, NetworkError};
+use crate::network::{
+    Classifier, Job, Manifest, ManifestError, ModelSpec, Network, NetworkError, PredictorSpec,
+};
 
+/// Bytes; the standard predictor has a hundred million.
+const LARGEST_PREDICTOR: u64 = 1 << 28;
 /// The background model of the shipped detectors' scores.
 const FACE_BACKGROUND: &str = include_str!("../../calib/face_background.toml");
 
@@ -31,7 +35,7 @@ pub struct Options {
     pub network: String,
     /// Side of the detector's input: 256 finds smaller faces, 192 is faster.
     pub detector_size: u32,
-    /// A predictor in dlib's `shape_predictor` format instead of the landmark network.
+    /// A predictor in dlib's `shape_predictor` format instead of the landmark network: a name of the manifest, or a file.
     pub shape_predictor: Option<PathBuf>,
     /// Expected false faces per picture.
     pub epsilon: f64,
@@ -67,6 +71,19 @@ pub enum InstrumentError {
         path: PathBuf,
         /// Why.
         source: std::io::Error,
+    },
+    /// A predictor of the manifest is not the file that was described.
+    #[error(
+        "{}: has sha256 {found}, its description says {expected}: fetch the file again, or correct the description",
+        path.display()
+    )]
+    PredictorChecksum {
+        /// The file.
+        path: PathBuf,
+        /// As described, hexadecimal.
+        expected: String,
+        /// As found, hexadecimal.
+        found: String,
     },
     /// The user's predictor is no predictor.
     #[error("{}: {source}", path.display())]
@@ -129,7 +146,7 @@ impl FaceFinder {
         let background = BackgroundModel::from_toml(FACE_BACKGROUND, &name)?;
         let detector = Detector::new(network, background, options.epsilon)?;
         let landmark_model: Box<dyn LandmarkModel + Send> = match &options.shape_predictor {
-            Some(path) => Box::new(read_shape_predictor(path)?),
+            Some(chosen) => Box::new(open_shape_predictor(&manifest, chosen)?),
             None => {
                 let spec = manifest.find("face-api-landmarks-68", Job::Landmarks)?;
                 let network = Network::load(spec.clone(), &manifest.folder, 1)?;
@@ -262,6 +279,37 @@ pub fn classify(
         .expect("a network has classes");
     let expression = classifier.classes()[class];
     Ok(Prediction { probabilities, class, expression })
+}
+
+/// The predictor that `chosen` names in the manifest, else the file at that path.
+fn open_shape_predictor(
+    manifest: &Manifest,
+    chosen: &Path,
+) -> Result<RegressionTrees, InstrumentError> {
+    match manifest.predictors.iter().find(|spec| Path::new(&spec.name) == chosen) {
+        Some(spec) => open_shipped_predictor(spec, &manifest.folder),
+        None => read_shape_predictor(chosen),
+    }
+}
+
+/// Reads a predictor of the manifest in `folder`.
+///
+/// # Errors
+/// When the file cannot be read, has another checksum, or is no predictor of 68 points.
+pub fn open_shipped_predictor(
+    spec: &PredictorSpec,
+    folder: &Path,
+) -> Result<RegressionTrees, InstrumentError> {
+    let path = folder.join(&spec.file);
+    let bytes = files::read(&path, LARGEST_PREDICTOR)
+        .map_err(|source| InstrumentError::Predictor { path: path.clone(), source })?;
+    let found = files::sha256(&bytes);
+    if !found.eq_ignore_ascii_case(&spec.sha256) {
+        let expected = spec.sha256.clone();
+        return Err(InstrumentError::PredictorChecksum { path, expected, found });
+    }
+    RegressionTrees::read(bytes.as_slice())
+        .map_err(|source| InstrumentError::PredictorForm { path, source })
 }
 
 fn read_shape_predictor(path: &Path) -> Result<RegressionTrees, InstrumentError> {

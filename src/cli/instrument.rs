@@ -15,8 +15,9 @@ pub struct FinderArgs {
     /// Input of the face detector in pixels: 256 finds smaller faces, 192 takes half the time
     #[arg(long, default_value = "256", value_parser = ["256", "192"])]
     detector: String,
-    /// Place landmarks with this predictor in dlib's shape_predictor format (68 points) instead of the landmark network
-    #[arg(long, value_name = "FILE.dat")]
+    /// Place landmarks with regression trees instead of the landmark network: a name from `ferscope models list`, or a file
+    /// in dlib's shape_predictor format (68 points)
+    #[arg(long, value_name = "NAME|FILE.dat")]
     shape_predictor: Option<PathBuf>,
     /// Expected number of false faces per picture: the only threshold of the detection
     #[arg(long, default_value_t = appliance::DEFAULT_EPSILON, value_parser = positive)]

@@ -8,6 +8,7 @@ use clap::Subcommand;
 use super::instrument::models_folder;
 use super::output::{complain, print};
 use super::{Failure, exit_code};
+use crate::appliance;
 use crate::network::{Manifest, Network};
 
 /// List the networks, or check them: checksum, shapes, golden output
@@ -56,6 +57,13 @@ fn list(manifest: &Manifest) -> Result<(), Failure> {
             classes.join(", ")
         );
     }
+    for predictor in &manifest.predictors {
+        let _ = writeln!(
+            text,
+            "{:<26} {:<10} {:>4}   {:<4} {:<12} regression trees, for --shape-predictor",
+            predictor.name, "landmarks", "", "", predictor.licence
+        );
+    }
     print(&text)
 }
 
@@ -75,11 +83,24 @@ fn verify(manifest: &Manifest) -> Result<ExitCode, Failure> {
             }
         }
     }
+    for predictor in &manifest.predictors {
+        match appliance::open_shipped_predictor(predictor, &manifest.folder) {
+            Ok(_) => print(&format!(
+                "{:<26} good: sha256 {}..., regression trees of 68 points\n",
+                predictor.name,
+                &predictor.sha256[..12.min(predictor.sha256.len())]
+            ))?,
+            Err(error) => {
+                unusable += 1;
+                complain(&error);
+            }
+        }
+    }
     match unusable {
         0 => Ok(exit_code(0)),
         _ => Err(Failure::Model(format!(
             "{unusable} of {} networks in {} are unusable",
-            manifest.models.len(),
+            manifest.models.len() + manifest.predictors.len(),
             manifest.folder.display()
         ))),
     }

@@ -10,6 +10,7 @@ mod tract;
 
 pub use spec::{
     Colour, Golden, InputSpec, Job, Layout, Manifest, ManifestError, ModelSpec, OutputSpec,
+    PredictorSpec,
 };
 pub use tract::{Network, NetworkError};
 

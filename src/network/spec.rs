@@ -174,6 +174,30 @@ pub struct Manifest {
     pub folder: PathBuf,
     /// Its networks, in the file's order.
     pub models: Vec<ModelSpec>,
+    /// The landmark predictors of `predictors.toml`, none where that file is missing.
+    pub predictors: Vec<PredictorSpec>,
+}
+
+/// An ensemble of regression trees that places landmarks, in dlib's file format.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PredictorSpec {
+    /// Short name, used with `--shape-predictor`.
+    pub name: String,
+    /// The file, relative to the manifest.
+    pub file: PathBuf,
+    /// Checksum of the file, hexadecimal.
+    pub sha256: String,
+    /// SPDX name of the licence.
+    pub licence: String,
+    /// Where it comes from.
+    pub source: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PredictorsFile {
+    predictor: Vec<PredictorSpec>,
 }
 
 #[derive(Deserialize)]
@@ -231,11 +255,11 @@ pub enum ManifestError {
 }
 
 impl Manifest {
-    /// Reads `folder/models.toml`.
+    /// Reads `folder/models.toml`, and `folder/predictors.toml` where it is there.
     ///
     /// # Errors
-    /// When the file is missing, is no TOML, lacks a field (the message names line and column), or describes a network
-    /// that cannot be.
+    /// When the first is missing, or one of them is no TOML, lacks a field (the message names line and column), or describes
+    /// a network that cannot be.
     pub fn read(folder: &Path) -> Result<Self, ManifestError> {
         let path = folder.join("models.toml");
         let file: ManifestFile = read_toml(&path)?;
@@ -247,7 +271,12 @@ impl Manifest {
             };
             checked.map_err(|message| ManifestError::Parse { path: path.clone(), message })?;
         }
-        Ok(Manifest { folder: folder.to_owned(), models: file.model })
+        let path = folder.join("predictors.toml");
+        let predictors = match path.exists() {
+            true => read_toml::<PredictorsFile>(&path)?.predictor,
+            false => Vec::new(),
+        };
+        Ok(Manifest { folder: folder.to_owned(), models: file.model, predictors })
     }
 
     /// The network of that name and job.

@@ -4,7 +4,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use sha2::{Digest, Sha256};
 use tract_onnx::tract_hir::internal::*;
 
 use super::spec::{CHANNELS, Colour, Job, Layout, ModelSpec, OutputSpec};
@@ -88,7 +87,7 @@ impl Network {
                 vec![OutputSpec { name: String::new(), shape: vec![1, spec.classes.len()] }];
         }
         let bytes = files::read(&path, LARGEST_FILE).map_err(|error| refuse(error.into()))?;
-        let sha256 = hexadecimal(&Sha256::digest(&bytes));
+        let sha256 = files::sha256(&bytes);
         if let Some(expected) =
             spec.sha256.as_ref().filter(|expected| !expected.eq_ignore_ascii_case(&sha256))
         {
@@ -466,10 +465,6 @@ fn golden_pixels(path: &Path, spec: &ModelSpec) -> Result<Vec<u8>, String> {
         Colour::Rgb => picture.into_rgb8().into_raw(),
         Colour::Grey => picture.into_luma8().into_raw(),
     })
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {

@@ -185,12 +185,13 @@ class Views(InFolder):
     def test_photographs_are_seen_both_ways_and_renders_in_turn(self):
         path, _ = self.picture(300, 300)
         where = {"picture": path, "rectangle": (80, 80, 140, 140)}
-        seen = list(main.views([face(**where), face(**where), face(origin="hand-placed", **where)]))
+        seen = list(main.views([face(**where), face(**where), face(origin="hand-placed", **where)], 2))
         plain, other = seen[0][0], seen[1][0]
         numpy.testing.assert_array_equal(other, plain[:, ::-1])
-        self.assertEqual(len(seen), 4)
-        numpy.testing.assert_array_equal(seen[2][0], plain)
-        numpy.testing.assert_array_equal(seen[3][0], other)
+        self.assertEqual(len(seen), 6)
+        for photograph in (2, 4):
+            numpy.testing.assert_array_equal(seen[photograph][0], plain)
+            numpy.testing.assert_array_equal(seen[photograph + 1][0], other)
 
     def test_what_is_no_picture_is_named(self):
         path = self.folder / "broken.jpg"
@@ -321,7 +322,7 @@ class FromPicturesToPoints(InFolder):
         options = main.trainer_options(main.arguments(["--out", "x", "--seed", str(self.SEED), *self.SETTINGS]))
         options.be_verbose = False
         again = self.folder / "again.dat"
-        main.train(training, options, again)
+        main.train(training, 1, options, again)
         self.assertEqual(again.read_bytes(), model.read_bytes())
 
 
