@@ -4,7 +4,7 @@ mod common;
 
 use std::path::{Path, PathBuf};
 
-use ferscope::appliance::{self, Options};
+use ferscope::appliance::{self, FaceFinder, Options};
 use ferscope::network::{Job, Manifest, ModelSpec, Network};
 
 fn manifest() -> Manifest {
@@ -311,6 +311,31 @@ fn names_of_the_manifest_are_checked() {
     assert!(refused("blazeface-back-192", "../out").contains("file names"));
     assert!(refused("blazeface-back-192", "net_CV3").contains("fold"));
     assert!(refused("\"blazeface-back-192\"", "\"blazeface-back-256\"").contains("two networks"));
+}
+
+#[test]
+fn a_shipped_predictor_is_used_by_its_name_and_refused_when_it_is_another_file() {
+    let options =
+        Options { shape_predictor: Some("landmarks-68-trees".into()), ..common::options() };
+    let picture = image::open(common::repository().join("demo/frame-010.jpg")).unwrap().to_rgb8();
+    let place = |options: &Options| {
+        FaceFinder::open(options).unwrap().faces(&picture, 64).unwrap().remove(0)
+    };
+    let (trees, network) = (place(&options), place(&common::options()));
+    let pairs = trees.landmarks.points().iter().zip(network.landmarks.points());
+    let mean = pairs.map(|(a, b)| (a.x - b.x).hypot(a.y - b.y)).sum::<f32>() / 68.0;
+    let width = trees.detection.bounding_box.width;
+    // Two models of one face: alike, but not the same.
+    assert!(mean > 0.0 && mean < 0.06 * width, "{mean} of {width}");
+
+    let folder = tempfile::tempdir().unwrap();
+    let spec = manifest().predictors.remove(0);
+    let mut bytes = std::fs::read(manifest().folder.join(&spec.file)).unwrap();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    std::fs::write(folder.path().join(&spec.file), bytes).unwrap();
+    let text = appliance::open_shipped_predictor(&spec, folder.path()).err().unwrap().to_string();
+    assert!(text.contains("landmarks-68-trees.dat: has sha256"), "{text}");
 }
 
 #[test]

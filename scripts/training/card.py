@@ -50,6 +50,8 @@ def text(name, result, folder):
     if settings["held_out"]:
         lines += ["", f"Recipe families kept out of training: {', '.join(settings['held_out'])}."]
     lines += ["", "## On people it has not seen", "", *_measures("Held-out people", result["test"])]
+    if "test_six_classes" in result:
+        lines += ["", *_measures("The same without neutral faces, among the six only", result["test_six_classes"])]
     if "test_held_out_families" in result:
         lines += ["", *_measures("Held-out people and recipe families", result["test_held_out_families"])]
     evaluations = sorted(folder.glob("evaluation-*.json"))
