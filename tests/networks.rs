@@ -323,7 +323,7 @@ fn a_shipped_predictor_is_used_by_its_name_and_refused_when_it_is_another_file()
     };
     let (trees, network) = (place(&options), place(&common::options()));
     let pairs = trees.landmarks.points().iter().zip(network.landmarks.points());
-    let mean = pairs.map(|(a, b)| (a.x - b.x).hypot(a.y - b.y)).sum::<f32>() / 68.0;
+    let mean = pairs.map(|(a, b)| (a[0] - b[0]).hypot(a[1] - b[1])).sum::<f32>() / 68.0;
     let width = trees.detection.bounding_box.width;
     // Two models of one face: alike, but not the same.
     assert!(mean > 0.0 && mean < 0.06 * width, "{mean} of {width}");
