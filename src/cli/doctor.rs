@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use super::Failure;
 use super::instrument::{available_threads, models_folder};
 use super::output::print;
+use crate::appliance;
 use crate::network::{Manifest, Network};
 
 /// Check this machine: models, camera, display, disk, processor; each finding comes with its remedy
@@ -63,7 +64,12 @@ fn check_models(folder: &Path) -> Vec<Finding> {
         Ok(network) => Ok(format!("{} verified", network.spec().name)),
         Err(error) => Err(error.to_string()),
     };
-    manifest.models.into_iter().map(check).collect()
+    let predictors = manifest.predictors.iter().map(|predictor| {
+        appliance::open_shipped_predictor(predictor, folder)
+            .map(|_| format!("{} verified", predictor.name))
+            .map_err(|error| error.to_string())
+    });
+    manifest.models.into_iter().map(check).chain(predictors).collect()
 }
 
 #[cfg(feature = "camera")]
