@@ -37,9 +37,30 @@ pub fn read(path: &Path, most: u64) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The checksum of a file's bytes, hexadecimal.
-pub fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+/// A file that is not the one described.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "has sha256 {found}, its description says {expected}: fetch the file again, or correct the description"
+)]
+pub struct OtherFile {
+    /// As described, hexadecimal.
+    pub expected: String,
+    /// As found, hexadecimal.
+    pub found: String,
+}
+
+/// The checksum of a file's bytes, hexadecimal in small letters.
+///
+/// # Errors
+/// When it is not the one that is expected; the case of its letters does not matter.
+pub fn sha256(bytes: &[u8], expected: Option<&str>) -> std::result::Result<String, OtherFile> {
+    let found: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    match expected {
+        Some(expected) if !expected.eq_ignore_ascii_case(&found) => {
+            Err(OtherFile { expected: expected.to_owned(), found })
+        }
+        _ => Ok(found),
+    }
 }
 
 /// Reads a whole file of text.

@@ -73,17 +73,12 @@ pub enum InstrumentError {
         source: std::io::Error,
     },
     /// A predictor of the manifest is not the file that was described.
-    #[error(
-        "{}: has sha256 {found}, its description says {expected}: fetch the file again, or correct the description",
-        path.display()
-    )]
+    #[error("{}: {source}", path.display())]
     PredictorChecksum {
         /// The file.
         path: PathBuf,
-        /// As described, hexadecimal.
-        expected: String,
-        /// As found, hexadecimal.
-        found: String,
+        /// Both checksums.
+        source: files::OtherFile,
     },
     /// The user's predictor is no predictor.
     #[error("{}: {source}", path.display())]
@@ -303,11 +298,8 @@ pub fn open_shipped_predictor(
     let path = folder.join(&spec.file);
     let bytes = files::read(&path, LARGEST_PREDICTOR)
         .map_err(|source| InstrumentError::Predictor { path: path.clone(), source })?;
-    let found = files::sha256(&bytes);
-    if !found.eq_ignore_ascii_case(&spec.sha256) {
-        let expected = spec.sha256.clone();
-        return Err(InstrumentError::PredictorChecksum { path, expected, found });
-    }
+    files::sha256(&bytes, Some(&spec.sha256))
+        .map_err(|source| InstrumentError::PredictorChecksum { path: path.clone(), source })?;
     RegressionTrees::read(bytes.as_slice())
         .map_err(|source| InstrumentError::PredictorForm { path, source })
 }

@@ -31,15 +31,8 @@ pub enum NetworkProblem {
     #[error("cannot be read: {0}")]
     Read(#[from] std::io::Error),
     /// The file is not the one described.
-    #[error(
-        "has sha256 {found}, its description says {expected}: fetch the file again, or correct the description"
-    )]
-    Checksum {
-        /// What its description says.
-        expected: String,
-        /// What the file has.
-        found: String,
-    },
+    #[error(transparent)]
+    Checksum(#[from] files::OtherFile),
     /// The file is no network that can be run here; the message names the node.
     #[error("is not a usable ONNX network: {0}")]
     Malformed(String),
@@ -87,13 +80,8 @@ impl Network {
                 vec![OutputSpec { name: String::new(), shape: vec![1, spec.classes.len()] }];
         }
         let bytes = files::read(&path, LARGEST_FILE).map_err(|error| refuse(error.into()))?;
-        let sha256 = files::sha256(&bytes);
-        if let Some(expected) =
-            spec.sha256.as_ref().filter(|expected| !expected.eq_ignore_ascii_case(&sha256))
-        {
-            let (expected, found) = (expected.clone(), sha256);
-            return Err(refuse(NetworkProblem::Checksum { expected, found }));
-        }
+        let sha256 =
+            files::sha256(&bytes, spec.sha256.as_deref()).map_err(|error| refuse(error.into()))?;
         let plan = catch_unwind(AssertUnwindSafe(|| plan(&bytes, &spec)))
             .unwrap_or_else(|panic| Err(NetworkProblem::Malformed(panic_message(&*panic))))
             .map_err(refuse)?;
