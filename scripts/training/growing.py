@@ -1,9 +1,9 @@
 """Progressive resizing: most of the training on pictures of half the side, at a quarter of the cost.
 
-As EfficientNetV2 is trained (Tan & Le 2021, section 4: progressive learning), and as there with weaker regularisation
-for the small pictures: dropout rests. Each part has a learning-rate schedule of its own. Convolutions do not know how large their
-picture is, so their weights carry over as they are. A dense layer that follows a flattened map has a weight for each of
-the map's cells: every cell becomes 2 x 2, each with a quarter of the weight, so that the layer's sum stays.
+As EfficientNetV2 is trained (Tan & Le 2021: progressive learning), and as there with weaker regularisation for the
+small pictures: dropout rests. Each part has a learning-rate schedule of its own. Convolutions do not know how large
+their picture is, so their weights carry over as they are. A dense layer that follows a flattened map has a weight for
+each of the map's cells: every cell becomes 2 x 2, each with a quarter of the weight, so that the layer's sum stays.
 """
 
 import keras

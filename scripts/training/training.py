@@ -255,6 +255,12 @@ def _resume(architecture, settings, folder, fingerprint, updates):
                 raise Failure(f"{state}: cannot be read ({error}): delete it and run the command again") from None
             return network, stored["epochs"]
     half_size_epochs = settings["half_size_epochs"]
-    network = build(architecture, settings, architecture.side // 2 if half_size_epochs else architecture.side)
+    if half_size_epochs:
+        # A network that cannot grow is refused now, not when the epochs on small pictures have been spent.
+        whole = build(architecture, settings, architecture.side)
+        network = build(architecture, settings, architecture.side // 2)
+        growing.grow(network, whole)
+    else:
+        network = build(architecture, settings, architecture.side)
     compile_network(network, settings, half_size_epochs or settings["epochs"], updates)
     return network, []

@@ -89,6 +89,12 @@ class EndToEnd(unittest.TestCase):
         difference = export.Runner(path).probabilities(pictures) - export.Runner(small).probabilities(pictures)
         self.assertLess(numpy.abs(difference).max(), 0.02)
 
+    def test_a_network_that_cannot_grow_is_refused_before_it_is_trained(self):
+        with mock.patch.object(training, "_train_epoch") as counted:
+            with self.assertRaisesRegex(Failure, "cannot start with pictures of half the side"):
+                self.train("alexnet", epochs=2, half_size_epochs=1)
+        counted.assert_not_called()
+
     def test_weinet_is_interrupted_and_goes_on(self):
         epoch = training._train_epoch
         epochs = []
