@@ -12,6 +12,7 @@ import ferscope
 import folds
 import networks
 import runs
+from argument_types import positive, positive_integer
 from errors import Failure, run_command
 
 DESCRIPTION = """\
@@ -87,22 +88,6 @@ def arguments(words=None):
     add("--out", default="runs", metavar="DIR", help="where results go [runs]")
     add("--ferscope", metavar="PROGRAM", help="[target/release/ferscope, or the one on the PATH]")
     return parser.parse_args(words)
-
-
-def positive_integer(text):
-    if not text.isdigit() or int(text) == 0:
-        raise argparse.ArgumentTypeError("needs a whole number above 0")
-    return int(text)
-
-
-def positive(text):
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError("needs a number above 0, such as 1e-4")
-    return value
 
 
 def main():

@@ -21,6 +21,7 @@ import fer_package
 import ferscope
 import files
 import metrics
+from argument_types import positive_integer
 from errors import Failure, run_command
 from progress import Progress
 
@@ -59,12 +60,6 @@ def arguments(words=None):
         help="write the figures here too, with those of each recipe family and what was read instead; overwritten")  # fmt: skip
     parser.add_argument("--ferscope", metavar="PROGRAM", help="[target/release/ferscope, or the one on the PATH]")
     return parser.parse_args(words)
-
-
-def positive_integer(text):
-    if not text.isdigit() or int(text) == 0:
-        raise argparse.ArgumentTypeError("needs a whole number above 0")
-    return int(text)
 
 
 def main():
@@ -167,8 +162,7 @@ def summarise(samples, probabilities):
     """
     answers = [expressions.SEVEN[index] for index in numpy.argmax(probabilities, axis=1)]
     labels = numpy.array([expressions.SEVEN.index(sample.expression) for sample in samples], int)
-    expressive = labels < len(expressions.SIX)
-    of_six = labels[expressive], probabilities[expressive, : len(expressions.SIX)]
+    of_six = metrics.measure_without(expressions.NEUTRAL, labels, probabilities, expressions.SEVEN)
     by_class, by_family = {}, {}
     for sample, answer in zip(samples, answers):
         by_class.setdefault(sample.expression, []).append(answer)
@@ -176,7 +170,7 @@ def summarise(samples, probabilities):
             by_family.setdefault((sample.expression, sample.family), []).append(answer)
     return {
         "mean_of_classes": metrics.measure(labels, probabilities, expressions.SEVEN)["macro_recall"],
-        "mean_of_six": metrics.measure(*of_six, expressions.SIX)["macro_recall"],
+        "mean_of_six": of_six["macro_recall"],
         "classes": {name: agreement(name, by_class[name]) for name in expressions.SEVEN if name in by_class},
         "families": {f"{name}/{family}": agreement(name, by_family[name, family]) for name, family in sorted(by_family)},
     }
