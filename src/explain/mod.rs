@@ -1,9 +1,11 @@
 //! Why the network decided so: LIME over superpixels (paper, section 3.4).
 //!
 //! A face crop is cut into superpixels ([`slic`]); samples hide some of them ([`Design`]); the network's answers are
-//! imitated by a linear [`Surrogate`]; its weights, painted on the superpixels, are the relevance image.
+//! imitated by a linear [`Surrogate`]; its weights, painted on the superpixels, are the relevance image. Whether the network
+//! really hangs on what they name, [`faithfulness()`] tells.
 
 mod design;
+mod faithfulness;
 mod imitation;
 mod slic;
 mod surrogate;
@@ -11,6 +13,7 @@ mod surrogate;
 use image::GrayImage;
 
 pub use design::{Design, DesignError};
+pub use faithfulness::{Curves, Faithfulness, curves, faithfulness, order_by_weight, random_order};
 pub use imitation::MOST_SAMPLES as MOST_IMITATED_SAMPLES;
 pub use slic::{COMPACTNESS, SEGMENTS, slic};
 pub use surrogate::{KERNEL_WIDTH, RIDGE, Surrogate};
