@@ -1,4 +1,4 @@
-//! How alike two heatmaps are.
+//! How alike two heatmaps or two relevance images are.
 
 use serde::Serialize;
 
@@ -53,4 +53,30 @@ impl std::fmt::Display for Correlation {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.pad(self.name())
     }
+}
+
+/// Pearson's correlation of two signed relevance images of one size, from -1 to 1; 0 where one is constant. Values must be
+/// finite.
+///
+/// # Panics
+/// If the sizes differ.
+pub fn pearson(a: &[f32], b: &[f32]) -> f64 {
+    assert_eq!(a.len(), b.len(), "images of two sizes");
+    // Sums of equal f32 are exact in f64, so a constant image is its mean to the bit.
+    let mean = |image: &[f32]| {
+        image.iter().map(|&value| f64::from(value)).sum::<f64>() / image.len() as f64
+    };
+    let (mean_a, mean_b) = (mean(a), mean(b));
+    let (mut square_a, mut square_b, mut product) = (0.0, 0.0, 0.0);
+    for (&a, &b) in a.iter().zip(b) {
+        let (a, b) = (f64::from(a) - mean_a, f64::from(b) - mean_b);
+        square_a += a * a;
+        square_b += b * b;
+        product += a * b;
+    }
+    if square_a == 0.0 || square_b == 0.0 {
+        return 0.0;
+    }
+    // One root of the product: of equal squares it is exact, so two equal images have the coefficient 1.
+    (product / (square_a * square_b).sqrt()).clamp(-1.0, 1.0)
 }

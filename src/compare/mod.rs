@@ -3,19 +3,22 @@
 //!
 //! Every heatmap is stretched to 8 bits first ([`stretch`]), then thresholded for its [`Overlap`] ([`otsu_level`]), or
 //! correlated with the other networks' ([`Correlation`]) and clustered ([`linkage`]). [`Comparison`] does it all for a
-//! set.
+//! set. Single explanations are held against the pixels that really decide ([`relevance_accuracy`]) and against each other
+//! ([`pearson`]).
 
 pub mod correlation;
 pub mod linkage;
 pub mod mask;
 mod otsu;
 pub mod overlap;
+mod relevance;
 pub mod report;
 mod stretch;
 
-pub use correlation::Correlation;
+pub use correlation::{Correlation, pearson};
 pub use mask::{EkmanMasks, MaskSet};
 pub use otsu::{foreground, otsu_level};
 pub use overlap::Overlap;
+pub use relevance::{RelevanceAccuracy, moved_region, relevance_accuracy};
 pub use report::{Comparison, Heatmap};
 pub use stretch::stretch;
