@@ -5,7 +5,8 @@ mod common;
 use std::path::{Path, PathBuf};
 
 use ferscope::appliance::{self, FaceFinder, Options};
-use ferscope::network::{Job, Manifest, ModelSpec, Network};
+use ferscope::network::{Classifier, Job, Manifest, ModelSpec, Network};
+use ferscope::random::Stream;
 
 fn manifest() -> Manifest {
     Manifest::read(&common::repository().join("models")).unwrap()
@@ -94,7 +95,7 @@ fn truncated_files_are_refused_wherever_they_end() {
 #[test]
 fn damaged_files_never_panic() {
     let bytes = genuine();
-    let mut stream = ferscope::random::Stream::new(1, "test", "damage");
+    let mut stream = Stream::new(1, "test", "damage");
     for _ in 0..60 {
         let mut damaged = bytes.clone();
         for _ in 0..1 + stream.below(8) {
@@ -380,5 +381,57 @@ fn a_users_description_is_checked() {
             .unwrap()
             .to_string();
         assert!(error.contains(expected) && error.contains("mine"), "{error}");
+    }
+}
+
+#[test]
+fn a_shuffled_network_is_another_one_and_the_same_for_the_same_stream() {
+    let manifest = manifest();
+    for name in ["face-api-expression", "weinet-7", "mobilenetv3-7"] {
+        let spec = manifest.find(name, Job::Expression).unwrap();
+        let golden = manifest.folder.join(&spec.golden.as_ref().unwrap().input);
+        let crop = image::open(golden).unwrap().into_luma8();
+        let probabilities = |mut network: Network| {
+            let mut row = [0.0; 7];
+            let write = |_: usize, pixels: &mut [u8]| pixels.copy_from_slice(&crop);
+            Classifier::evaluate(&mut network, 1, &write, &mut row).unwrap();
+            assert!((row.iter().sum::<f32>() - 1.0).abs() < 1e-5, "{name}: {row:?}");
+            row
+        };
+        let shuffled = |seed| {
+            let stream = &mut Stream::new(seed, "shuffle", name);
+            let spec = spec.clone();
+            Network::load_with_shuffled_parameters(spec, &manifest.folder, 1, stream).unwrap()
+        };
+        let genuine = probabilities(Network::load(spec.clone(), &manifest.folder, 1).unwrap());
+        let [once, again, other] = [1, 1, 2].map(|seed| probabilities(shuffled(seed)));
+        eprintln!("{name}: {genuine:?} becomes {once:?} or {other:?}");
+        assert_eq!(once, again, "{name}");
+        let apart = |a: [f32; 7], b: [f32; 7]| {
+            a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+        };
+        assert!(apart(genuine, once) > 0.01, "{name}: {genuine:?} {once:?}");
+        assert!(apart(once, other) > 1e-4, "{name}: {once:?} {other:?}");
+    }
+}
+
+#[test]
+fn a_shuffled_network_passes_all_checks_but_the_golden_answer() {
+    let manifest = manifest();
+    let shuffled = |spec: ModelSpec| {
+        let stream = &mut Stream::new(1, "shuffle", "checks");
+        Network::load_with_shuffled_parameters(spec, &manifest.folder, 1, stream)
+            .map_err(|error| error.to_string())
+    };
+    let network = shuffled(expression_spec()).unwrap();
+    assert_eq!(network.sha256(), expression_spec().sha256.unwrap());
+    let mut other_file = expression_spec();
+    other_file.sha256 = Some("0".repeat(64));
+    let mut other_size = expression_spec();
+    other_size.input.width = 96;
+    other_size.input.height = 96;
+    for (spec, expected) in [(other_file, "sha256"), (other_size, "96")] {
+        let error = shuffled(spec).err().unwrap();
+        assert!(error.contains(expected), "{error}");
     }
 }

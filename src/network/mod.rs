@@ -5,6 +5,7 @@
 //! of an expression network, so that explanations can be tested on closed-form models.
 
 mod onnx_guard;
+mod shuffle;
 mod spec;
 mod tract;
 

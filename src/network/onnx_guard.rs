@@ -186,23 +186,19 @@ fn check_node(
     {
         return fail("it depends on no input: export with constants folded".to_owned());
     }
-    if SIZED_BY_VALUE.contains(&operator) {
-        // The first input of most is what is made larger; where it is a size it is the only one.
-        let sizes = if node.input.len() > 1 { &node.input[1..] } else { &node.input[..] };
-        for input in sizes.iter().filter(|input| !input.is_empty()) {
-            let Some(value) = stored.get(input.as_str()) else {
-                return fail(format!(
-                    "its size `{input}` is computed, not stored: export with constants folded"
-                ));
-            };
-            let elements = numbers(value)
-                .into_iter()
-                .fold(1.0f64, |product, value| product * value.abs().max(1.0));
-            if elements.is_nan() || elements > LARGEST_TENSOR as f64 {
-                return fail(format!(
-                    "it asks for {elements} elements; at most {LARGEST_TENSOR} are allowed"
-                ));
-            }
+    for input in sizes(node).iter().filter(|input| !input.is_empty()) {
+        let Some(value) = stored.get(input.as_str()) else {
+            return fail(format!(
+                "its size `{input}` is computed, not stored: export with constants folded"
+            ));
+        };
+        let elements = numbers(value)
+            .into_iter()
+            .fold(1.0f64, |product, value| product * value.abs().max(1.0));
+        if elements.is_nan() || elements > LARGEST_TENSOR as f64 {
+            return fail(format!(
+                "it asks for {elements} elements; at most {LARGEST_TENSOR} are allowed"
+            ));
         }
     }
     if operator == "Slice"
@@ -212,6 +208,16 @@ fn check_node(
         return fail("it has a step of 0".to_owned());
     }
     Ok(())
+}
+
+/// The inputs whose values decide how large a node's output is; none for most operators.
+pub fn sizes(node: &NodeProto) -> &[String] {
+    match node.input.as_slice() {
+        inputs if !SIZED_BY_VALUE.contains(&node.op_type.as_str()) => &inputs[..0],
+        // The first input of most is what is made larger; where it is a size it is the only one.
+        [_, sizes @ ..] if !sizes.is_empty() => sizes,
+        inputs => inputs,
+    }
 }
 
 fn check_tensor(tensor: &TensorProto, place: &str) -> Result<(), String> {

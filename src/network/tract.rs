@@ -7,9 +7,10 @@ use std::sync::{Arc, Mutex};
 use tract_onnx::tract_hir::internal::*;
 
 use super::spec::{CHANNELS, Colour, Job, Layout, ModelSpec, OutputSpec};
-use super::{Classifier, onnx_guard};
+use super::{Classifier, onnx_guard, shuffle};
 use crate::expression::Expression;
 use crate::files;
+use crate::random::Stream;
 
 /// The largest ONNX file that is read, in bytes. SilNet, the paper's largest network, has 740 MB in f32.
 const LARGEST_FILE: u64 = 1 << 30;
@@ -72,7 +73,48 @@ impl Network {
     /// # Errors
     /// When the file cannot be read, is another one, is malformed, has other shapes, or answers its golden input with
     /// something else. Never panics on any file.
-    pub fn load(mut spec: ModelSpec, folder: &Path, threads: usize) -> Result<Self, NetworkError> {
+    pub fn load(spec: ModelSpec, folder: &Path, threads: usize) -> Result<Self, NetworkError> {
+        let mut network = Self::open(spec, folder, threads, None)?;
+        network.check_golden(folder)?;
+        network.check_probabilities()?;
+        Ok(network)
+    }
+
+    /// Loads a network as [`Network::load`] does and lets the values within each tensor of weights change places, as the
+    /// stream draws: the counterpart whose explanations must be other ones, by the model parameter randomisation test
+    /// (Adebayo et al. 2018, "Sanity Checks for Saliency Maps"; they draw new weights instead).
+    ///
+    /// Tensors are permuted as they are stored: floating-point numbers and 8-bit integers, of weights quantised per channel
+    /// also the scales. Scalars, shapes and sizes stay. The same stream gives the same network.
+    ///
+    /// Some shuffled networks answer every picture with the same certain class (3 of 7 drawn from `face-api-expression`, asked
+    /// with the samples of one face). Their explanations are all zeros, whose correlation of 0 is no evidence: tell such draws
+    /// apart.
+    ///
+    /// Cost: that of loading, and one draw per weight.
+    ///
+    /// # Errors
+    /// As [`Network::load`], but its golden answer is not asked for, only finite numbers (and probabilities); and when it
+    /// stores no weights that could be shuffled.
+    pub fn load_with_shuffled_parameters(
+        spec: ModelSpec,
+        folder: &Path,
+        threads: usize,
+        stream: &mut Stream,
+    ) -> Result<Self, NetworkError> {
+        let mut network = Self::open(spec, folder, threads, Some(stream))?;
+        network.check_finite()?;
+        network.check_probabilities()?;
+        Ok(network)
+    }
+
+    /// Reads, checks all but the answers, and plans; with a stream, shuffles the weights.
+    fn open(
+        mut spec: ModelSpec,
+        folder: &Path,
+        threads: usize,
+        shuffling: Option<&mut Stream>,
+    ) -> Result<Self, NetworkError> {
         let path = folder.join(&spec.file);
         let refuse = |problem| NetworkError { path: path.clone(), problem };
         if spec.outputs.is_empty() {
@@ -82,7 +124,7 @@ impl Network {
         let bytes = files::read(&path, LARGEST_FILE).map_err(|error| refuse(error.into()))?;
         let sha256 =
             files::sha256(&bytes, spec.sha256.as_deref()).map_err(|error| refuse(error.into()))?;
-        let plan = catch_unwind(AssertUnwindSafe(|| plan(&bytes, &spec)))
+        let plan = catch_unwind(AssertUnwindSafe(|| plan(&bytes, &spec, shuffling)))
             .unwrap_or_else(|panic| Err(NetworkProblem::Malformed(panic_message(&*panic))))
             .map_err(refuse)?;
         let lanes = (0..threads.max(1))
@@ -95,17 +137,16 @@ impl Network {
             })
             .collect::<TractResult<Vec<Lane>>>()
             .map_err(|error| refuse(NetworkProblem::Malformed(format!("{error:#}"))))?;
-        let mut network = Network { spec, path: path.clone(), sha256, lanes };
-        network.check_golden(folder)?;
-        if network.spec.job == Job::Expression {
-            network.check_probabilities()?;
-        }
-        Ok(network)
+        Ok(Network { spec, path: path.clone(), sha256, lanes })
     }
 
-    /// Evaluates a black and a white picture, so that a network whose outputs are no probabilities is refused at once.
+    /// Evaluates a black and a white picture, so that an expression network whose outputs are no probabilities is refused at
+    /// once.
     fn check_probabilities(&mut self) -> Result<(), NetworkError> {
         const PICTURES: usize = 2;
+        if self.spec.job != Job::Expression {
+            return Ok(());
+        }
         let write = |index: usize, pixels: &mut [u8]| pixels.fill(if index == 0 { 0 } else { 255 });
         let mut rows = vec![0.0; PICTURES * self.output_len()];
         if self.spec.logits {
@@ -187,19 +228,26 @@ impl Network {
         Err(NetworkError { path: self.path.clone(), problem: NetworkProblem::Evaluate(problem) })
     }
 
+    /// Where there is nothing to compare with, the network must at least answer with finite numbers.
+    fn check_finite(&mut self) -> Result<(), NetworkError> {
+        let mut row = vec![0.0; self.output_len()];
+        self.evaluate(1, &|_, pixels| pixels.fill(127), &mut row)?;
+        if row.iter().all(|value| value.is_finite()) {
+            return Ok(());
+        }
+        Err(NetworkError {
+            path: self.path.clone(),
+            problem: NetworkProblem::Golden(
+                "answers a grey picture with numbers that are not finite".to_owned(),
+            ),
+        })
+    }
+
     fn check_golden(&mut self, folder: &Path) -> Result<(), NetworkError> {
         let path = self.path.clone();
         let refuse = |problem| NetworkError { path: path.clone(), problem };
         let Some(golden) = self.spec.golden.clone() else {
-            // Nothing to compare with: at least the network must answer with finite numbers.
-            let mut row = vec![0.0; self.output_len()];
-            self.evaluate(1, &|_, pixels| pixels.fill(127), &mut row)?;
-            return match row.iter().all(|value| value.is_finite()) {
-                true => Ok(()),
-                false => Err(refuse(NetworkProblem::Golden(
-                    "answers a grey picture with numbers that are not finite".to_owned(),
-                ))),
-            };
+            return self.check_finite();
         };
         let input = folder.join(&golden.input);
         let pixels = golden_pixels(&input, &self.spec).map_err(|problem| NetworkError {
@@ -347,14 +395,23 @@ fn softmax(row: &mut [f32]) {
     }
 }
 
-/// Parses, checks and optimises; fixes the input's shape, for a batch left symbolic runs several times slower.
-fn plan(bytes: &[u8], spec: &ModelSpec) -> Result<Arc<TypedRunnableModel>, NetworkProblem> {
+/// Parses, shuffles if asked to, checks and optimises; fixes the input's shape, for a batch left symbolic runs several times
+/// slower.
+fn plan(
+    bytes: &[u8],
+    spec: &ModelSpec,
+    shuffling: Option<&mut Stream>,
+) -> Result<Arc<TypedRunnableModel>, NetworkProblem> {
     let malformed = |error: TractError| NetworkProblem::Malformed(format!("{error:#}"));
     // Intermediate shapes stored in the file may carry a symbolic batch that contradicts the fixed one.
     let onnx = tract_onnx::onnx().with_ignore_value_info(true).with_ignore_output_shapes(true);
-    let proto = onnx.proto_model_for_read(&mut &bytes[..]).map_err(|error| {
+    let mut proto = onnx.proto_model_for_read(&mut &bytes[..]).map_err(|error| {
         NetworkProblem::Malformed(format!("truncated, or not an ONNX file ({error:#})"))
     })?;
+    // Before the guard, which so sees what the network library gets.
+    if let Some(stream) = shuffling {
+        shuffle::shuffle(&mut proto, stream).map_err(NetworkProblem::Malformed)?;
+    }
     onnx_guard::check(&proto).map_err(NetworkProblem::Malformed)?;
     let mut model = onnx.model_for_proto_model(&proto).map_err(malformed)?;
     check_ends(&model, spec)?;
