@@ -3,4 +3,7 @@
 pub mod colour_map;
 pub mod dendrogram;
 pub mod overlay;
+mod svg;
+#[cfg(test)]
+mod svg_check;
 pub mod text;
