@@ -1,6 +1,7 @@
 //! What a person sees.
 
 pub mod colour_map;
+pub mod correlation_matrix;
 pub mod dendrogram;
 pub mod overlay;
 mod svg;
