@@ -1,5 +1,6 @@
 //! What a person sees.
 
+pub mod bars;
 pub mod colour_map;
 pub mod correlation_matrix;
 pub mod dendrogram;
