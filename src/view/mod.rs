@@ -2,7 +2,9 @@
 
 pub mod bars;
 pub mod colour_map;
+pub mod confusion;
 pub mod correlation_matrix;
+pub mod curves;
 pub mod dendrogram;
 pub mod overlay;
 mod svg;
