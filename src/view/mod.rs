@@ -6,6 +6,8 @@ pub mod confusion;
 pub mod correlation_matrix;
 pub mod curves;
 pub mod dendrogram;
+pub mod heatmap_grid;
+mod heatmap_panel;
 pub mod overlay;
 mod svg;
 #[cfg(test)]
