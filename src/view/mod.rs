@@ -1,6 +1,15 @@
 //! What a person sees.
 
+pub mod bars;
 pub mod colour_map;
+pub mod confusion;
+pub mod correlation_matrix;
+pub mod curves;
 pub mod dendrogram;
+pub mod heatmap_grid;
+mod heatmap_panel;
 pub mod overlay;
+mod svg;
+#[cfg(test)]
+mod svg_check;
 pub mod text;

@@ -4,7 +4,8 @@ use image::{GrayImage, Rgb, RgbImage, imageops};
 use imageproc::drawing;
 use imageproc::rect::Rect;
 
-use super::colour_map::{AGAINST, FOR, blend, heat, tint};
+use super::colour_map::{AGAINST, FOR, tint};
+use super::heatmap_panel::heatmap_panel;
 use super::text;
 use crate::explain::Superpixels;
 use crate::expression::Expression;
@@ -14,7 +15,6 @@ const PAPER: Rgb<u8> = Rgb([250, 250, 248]);
 const INK: Rgb<u8> = Rgb([32, 34, 40]);
 const FAINT: Rgb<u8> = Rgb([120, 124, 132]);
 const BAR: Rgb<u8> = Rgb([196, 200, 208]);
-const OUTLINE: Rgb<u8> = Rgb([90, 225, 235]);
 const MARGIN: i32 = 16;
 /// Height of the pictures of an explained face, in pixels.
 const PANEL: u32 = 330;
@@ -60,7 +60,7 @@ pub fn explained_face(face: &ExplainedFace) -> RgbImage {
     let relevance = relevance_panel(face, &plain);
     imageops::replace(&mut picture, &relevance, lefts[1].into(), top.into());
     let standardised =
-        heatmap_panel(face.standardised, face.mask, face.standard_face, (standard_width, PANEL));
+        heatmap_panel(face.standardised, face.mask, face.standard_face, (standard_width, PANEL), 1);
     imageops::replace(&mut picture, &standardised, lefts[2].into(), top.into());
 
     let standard_title =
@@ -92,73 +92,6 @@ fn relevance_panel(face: &ExplainedFace, plain: &RgbImage) -> RgbImage {
             tint(grey, face.relevance[here] / largest)
         }
     })
-}
-
-/// Runs of landmarks (first and last number, closed or not) that make a face recognisable: jaw, brows, nose, eyes, lips.
-const FACE_LINES: [(usize, usize, bool); 9] = [
-    (1, 17, false),
-    (18, 22, false),
-    (23, 27, false),
-    (28, 31, false),
-    (32, 36, false),
-    (37, 42, true),
-    (43, 48, true),
-    (49, 60, true),
-    (61, 68, true),
-];
-
-/// Draws the standard face's features over a picture of it.
-fn draw_face_lines(picture: &mut RgbImage, standard_face: &StandardFace) {
-    let landmarks = standard_face.landmarks();
-    let scale =
-        [picture.width() as f32 / FACE_WIDTH as f32, picture.height() as f32 / FACE_HEIGHT as f32];
-    let place = |number: usize| {
-        let [x, y] = landmarks[number - 1];
-        ((x * scale[0]) as i32, (y * scale[1]) as i32)
-    };
-    for (first, last, closed) in FACE_LINES {
-        let next =
-            |number: usize| if number < last { Some(number + 1) } else { closed.then_some(first) };
-        for number in first..=last {
-            if let Some(next) = next(number) {
-                drawing::draw_antialiased_line_segment_mut(
-                    picture,
-                    place(number),
-                    place(next),
-                    Rgb([255; 3]),
-                    |line, below, weight| Rgb(blend(below.0, line.0, 0.45 * weight)),
-                );
-            }
-        }
-    }
-}
-
-/// A heatmap of the standard face in heat colours, stretched to its own largest value, with the face's features and the outline of a
-/// mask.
-fn heatmap_panel(
-    map: &[f32],
-    mask: Option<&[bool]>,
-    standard_face: &StandardFace,
-    (width, height): (u32, u32),
-) -> RgbImage {
-    let largest = map.iter().copied().fold(f32::MIN_POSITIVE, f32::max);
-    let at = |x: u32, y: u32| {
-        let column = (x.min(width - 1) as usize * FACE_WIDTH) / width as usize;
-        let row = (y.min(height - 1) as usize * FACE_HEIGHT) / height as usize;
-        row * FACE_WIDTH + column
-    };
-    let mut picture = RgbImage::from_fn(width, height, |x, y| heat(map[at(x, y)] / largest));
-    draw_face_lines(&mut picture, standard_face);
-    for (x, y, pixel) in picture.enumerate_pixels_mut() {
-        let inside = |x, y| mask.is_some_and(|mask| mask[at(x, y)]);
-        let neighbours =
-            [(x + 1, y), (x, y + 1), (x.saturating_sub(1), y), (x, y.saturating_sub(1))];
-        let is_outline = inside(x, y) && neighbours.iter().any(|&(x, y)| !inside(x, y));
-        if is_outline {
-            *pixel = OUTLINE;
-        }
-    }
-    picture
 }
 
 fn write_column(picture: &mut RgbImage, face: &ExplainedFace, left: i32, top: i32, width: i32) {
@@ -226,7 +159,7 @@ pub fn heatmaps(title: &str, panels: &[HeatmapPanel], standard_face: &StandardFa
         match panel.map {
             Some(map) => {
                 let size = (FACE_WIDTH as u32, FACE_HEIGHT as u32);
-                let map = heatmap_panel(map, Some(panel.mask), standard_face, size);
+                let map = heatmap_panel(map, Some(panel.mask), standard_face, size, 1);
                 imageops::replace(&mut picture, &map, x.into(), (y + 24).into());
             }
             None => {
