@@ -19,4 +19,6 @@ pub mod network;
 pub mod random;
 pub mod source;
 pub mod standard_face;
+pub mod store;
+pub mod study;
 pub mod view;

@@ -23,6 +23,8 @@ const FACE_BACKGROUND: &str = include_str!("../../calib/face_background.toml");
 
 /// The expression network used when none is named.
 pub const DEFAULT_NETWORK: &str = "face-api-expression";
+/// The landmark network used when no regression trees are named.
+pub const DEFAULT_LANDMARK_MODEL: &str = "face-api-landmarks-68";
 /// Expected false faces per picture when nothing else is said.
 pub const DEFAULT_EPSILON: f64 = 0.01;
 
@@ -143,7 +145,7 @@ impl FaceFinder {
         let landmark_model: Box<dyn LandmarkModel + Send> = match &options.shape_predictor {
             Some(chosen) => Box::new(open_shape_predictor(&manifest, chosen)?),
             None => {
-                let spec = manifest.find("face-api-landmarks-68", Job::Landmarks)?;
+                let spec = manifest.find(DEFAULT_LANDMARK_MODEL, Job::Landmarks)?;
                 let network = Network::load(spec.clone(), &manifest.folder, 1)?;
                 Box::new(LandmarkNetwork::new(network).map_err(|network| {
                     InstrumentError::LandmarkForm { path: network.spec().file.clone() }
@@ -235,11 +237,11 @@ fn bounds(landmarks: &Landmarks) -> BoundingBox {
     BoundingBox { x: low[0], y: low[1], width: high[0] - low[0], height: high[1] - low[1] }
 }
 
-/// Loads and checks the expression network of that name or path.
+/// Describes the expression network of that name or path, and tells the folder of its file.
 ///
 /// # Errors
-/// When there is none, it is unusable, or its input is not square.
-pub fn open_classifier(options: &Options) -> Result<Network, InstrumentError> {
+/// When there is none, or its input is not square.
+pub fn find_classifier(options: &Options) -> Result<(ModelSpec, PathBuf), InstrumentError> {
     let path = Path::new(&options.network);
     let is_file = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("onnx"));
     let (spec, folder) = if is_file {
@@ -252,6 +254,15 @@ pub fn open_classifier(options: &Options) -> Result<Network, InstrumentError> {
     if width != height {
         return Err(InstrumentError::NotSquare { path: folder.join(&spec.file), width, height });
     }
+    Ok((spec, folder))
+}
+
+/// Loads and checks the expression network of that name or path.
+///
+/// # Errors
+/// When there is none, it is unusable, or its input is not square.
+pub fn open_classifier(options: &Options) -> Result<Network, InstrumentError> {
+    let (spec, folder) = find_classifier(options)?;
     Ok(Network::load(spec, &folder, options.threads)?)
 }
 

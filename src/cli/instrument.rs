@@ -42,7 +42,7 @@ fn positive(text: &str) -> Result<f64, String> {
 }
 
 impl FinderArgs {
-    fn options(&self) -> Options {
+    pub fn options(&self) -> Options {
         Options {
             models: self.models_folder(),
             network: appliance::DEFAULT_NETWORK.to_owned(),
@@ -62,6 +62,14 @@ impl FinderArgs {
             }
             other => Failure::Model(other.to_string()),
         })
+    }
+
+    /// What places landmarks, in a word.
+    pub fn landmark_model(&self) -> String {
+        match &self.shape_predictor {
+            Some(chosen) => chosen.display().to_string(),
+            None => appliance::DEFAULT_LANDMARK_MODEL.to_owned(),
+        }
     }
 
     pub fn models_folder(&self) -> PathBuf {
@@ -84,14 +92,19 @@ impl ClassifierArgs {
         threads: usize,
     ) -> Result<Network, Failure> {
         let options = Options { network: self.network.clone(), threads, ..finder.options() };
-        appliance::open_classifier(&options).map_err(|error| match error {
-            InstrumentError::Manifest(
-                ManifestError::Unknown { .. }
-                | ManifestError::NoNetwork { .. }
-                | ManifestError::Undescribed { .. },
-            ) => Failure::Usage(error.to_string()),
-            other => Failure::Model(other.to_string()),
-        })
+        appliance::open_classifier(&options).map_err(classifier_failure)
+    }
+}
+
+/// A network that the user named wrongly, or that is unusable.
+pub fn classifier_failure(error: InstrumentError) -> Failure {
+    match error {
+        InstrumentError::Manifest(
+            ManifestError::Unknown { .. }
+            | ManifestError::NoNetwork { .. }
+            | ManifestError::Undescribed { .. },
+        ) => Failure::Usage(error.to_string()),
+        other => Failure::Model(other.to_string()),
     }
 }
 

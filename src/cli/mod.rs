@@ -9,9 +9,11 @@ mod doctor;
 mod explain;
 mod instrument;
 mod masks;
+mod merge;
 mod models;
 mod output;
 mod progress;
+mod study;
 
 use std::process::ExitCode;
 
@@ -78,6 +80,8 @@ enum Command {
     Classify(classify::Args),
     Crop(crop::Args),
     Compare(compare::Args),
+    Study(study::Args),
+    Merge(merge::Args),
     Masks(masks::Args),
     Models(models::Args),
     Bench(bench::Args),
@@ -96,6 +100,8 @@ pub fn main() -> ExitCode {
         Command::Classify(args) => classify::run(&args),
         Command::Crop(args) => crop::run(&args),
         Command::Compare(args) => compare::run(&args),
+        Command::Study(args) => study::run(&args),
+        Command::Merge(args) => merge::run(&args),
         Command::Masks(args) => masks::run(&args),
         Command::Models(args) => models::run(&args),
         Command::Bench(args) => bench::run(&args),

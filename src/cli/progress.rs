@@ -10,12 +10,12 @@ use super::output::print_error;
 pub struct Progress {
     bar: ProgressBar,
     plain: bool,
-    what: &'static str,
+    what: String,
 }
 
 impl Progress {
     /// Progress over `total` of `what` (such as "pictures"); silent for a single one.
-    pub fn new(total: usize, what: &'static str) -> Self {
+    pub fn new(total: usize, what: &str) -> Self {
         let terminal = std::io::stderr().is_terminal();
         let bar = if terminal && total > 1 {
             ProgressBar::new(total as u64)
@@ -27,8 +27,8 @@ impl Progress {
             ProgressStyle::with_template("{bar:32} {pos}/{len} {msg}  {elapsed} gone, {eta} left")
                 .expect("the template is well-formed");
         bar.set_style(style);
-        bar.set_message(what);
-        Progress { bar, plain: !terminal && total > 1, what }
+        bar.set_message(what.to_owned());
+        Progress { bar, plain: !terminal && total > 1, what: what.to_owned() }
     }
 
     /// One item more is done.
@@ -49,5 +49,11 @@ impl Progress {
     /// Ends the bar.
     pub fn finish(&self) {
         self.bar.finish_and_clear();
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.finish();
     }
 }

@@ -123,7 +123,9 @@ impl Superpixels {
 }
 
 /// How the weights are estimated from the network's answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, clap::ValueEnum)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, clap::ValueEnum,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Estimator {
     /// LIME's own: a weighted ridge regression on the answers

@@ -26,7 +26,17 @@ pub struct HeatmapSums {
 }
 
 /// When negative relevance, which speaks against the class, is set to 0 on the way to a heatmap.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, clap::ValueEnum)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    serde::Serialize,
+    serde::Deserialize,
+    clap::ValueEnum,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Clipping {
     /// After averaging: errors of both signs cancel first, which few-sample explanations need.
@@ -62,6 +72,9 @@ impl Default for HeatmapSums {
 }
 
 impl HeatmapSums {
+    /// Length of what [`Self::to_bytes`] gives.
+    pub const STORED_BYTES: usize = MAGIC.len() + 8 + FACE_PIXELS * (8 + 8 + 16);
+
     /// No explanation yet.
     pub fn new() -> Self {
         Self {
@@ -156,7 +169,7 @@ impl HeatmapSums {
     /// The sums as bytes to store: a magic, the number of explanations, then the signed, clipped and squared sums, all
     /// little-endian; [`Self::from_bytes`] reads them.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(STORED_BYTES);
+        let mut bytes = Vec::with_capacity(Self::STORED_BYTES);
         bytes.extend(MAGIC);
         bytes.extend(self.explanations.to_le_bytes());
         bytes.extend(self.signed.iter().flat_map(|sum| sum.to_le_bytes()));
@@ -170,7 +183,7 @@ impl HeatmapSums {
     /// # Errors
     /// Another length or magic, or sums that this many explanations cannot have.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, HeatmapError> {
-        if bytes.len() != STORED_BYTES {
+        if bytes.len() != Self::STORED_BYTES {
             return Err(HeatmapError::Stored("another length"));
         }
         let Some(bytes) = bytes.strip_prefix(MAGIC) else {
@@ -214,7 +227,6 @@ impl HeatmapSums {
 }
 
 const MAGIC: &[u8] = b"ferscope heatmap sums 1\n";
-const STORED_BYTES: usize = MAGIC.len() + 8 + FACE_PIXELS * (8 + 8 + 16);
 
 fn total(mine: u64, others: u64) -> Result<u64, HeatmapError> {
     let total = mine + others;

@@ -140,6 +140,16 @@ impl Network {
         Ok(Network { spec, path: path.clone(), sha256, lanes })
     }
 
+    /// The checksum of a network's file (sha256, hexadecimal).
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn checksum(path: &Path) -> Result<String, NetworkError> {
+        let refuse = |problem| NetworkError { path: path.to_owned(), problem };
+        let bytes = files::read(path, LARGEST_FILE).map_err(|error| refuse(error.into()))?;
+        files::sha256(&bytes, None).map_err(|error| refuse(error.into()))
+    }
+
     /// Evaluates a black and a white picture, so that an expression network whose outputs are no probabilities is refused at
     /// once.
     fn check_probabilities(&mut self) -> Result<(), NetworkError> {

@@ -1,7 +1,7 @@
 //! Where pictures come from: files and folders.
 
 use std::collections::{HashMap, HashSet};
-use std::io::BufReader;
+use std::io::{BufRead, BufReader, Seek};
 use std::path::{Path, PathBuf};
 
 use image::{DynamicImage, ImageDecoder, ImageReader, Limits, RgbImage};
@@ -190,12 +190,27 @@ pub fn name_pictures(paths: Vec<PathBuf>) -> Vec<PictureFile> {
 /// # Errors
 /// When the file cannot be read, is no picture, or is too large or too small. Memory is bounded before anything is decoded.
 pub fn read_picture(path: &Path) -> Result<RgbImage, PictureError> {
-    decode(path).map_err(|problem| PictureError { path: path.to_owned(), problem })
+    let read = || decode(BufReader::new(crate::files::open(path)?));
+    read().map_err(|problem| PictureError { path: path.to_owned(), problem })
 }
 
-fn decode(path: &Path) -> Result<RgbImage, PictureProblem> {
-    let file = crate::files::open(path)?;
-    let mut reader = ImageReader::new(BufReader::new(file)).with_guessed_format()?;
+/// As [`read_picture`], with the checksum of the file (sha256, hexadecimal).
+///
+/// # Errors
+/// As [`read_picture`]; the checksum too where the file could be read, but is no usable picture.
+pub fn read_picture_and_checksum(path: &Path) -> (Result<RgbImage, PictureError>, Option<String>) {
+    let (picture, checksum) = match crate::files::read(path, LARGEST_PICTURE) {
+        Ok(bytes) => {
+            let checksum = crate::files::sha256(&bytes, None).expect("no other is expected");
+            (decode(std::io::Cursor::new(bytes)), Some(checksum))
+        }
+        Err(error) => (Err(error.into()), None),
+    };
+    (picture.map_err(|problem| PictureError { path: path.to_owned(), problem }), checksum)
+}
+
+fn decode(encoded: impl BufRead + Seek) -> Result<RgbImage, PictureProblem> {
+    let mut reader = ImageReader::new(encoded).with_guessed_format()?;
     reader.no_limits();
     let mut decoder = reader.into_decoder().map_err(PictureProblem::Decode)?;
     let (width, height) = decoder.dimensions();

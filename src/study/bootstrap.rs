@@ -1,0 +1,188 @@
+//! How far an overlap would move with other faces: a bootstrap over people, or pictures where people are not known.
+//!
+//! Every person gets a weight of its own in every replicate, drawn from the Poisson distribution of mean 1 by a stream of that person's
+//! name (the Poisson bootstrap of Chamandy et al. 2012). So nothing depends on order, parts or threads, and memory does not
+//! depend on the number of explanations.
+
+use serde::Serialize;
+
+use crate::compare::{EkmanMasks, Overlap, otsu_level, stretch};
+use crate::expression::Expression;
+use crate::heatmap::Clipping;
+use crate::random::Stream;
+use crate::standard_face::FACE_PIXELS;
+use crate::store::{Store, StoreError};
+
+/// Replicates in memory at once: 59 MiB.
+const BATCH: usize = 250;
+/// Explanations added in one go, so that they and a replicate's sum stay in the processor's cache.
+const BLOCK: usize = 32;
+
+/// Central 95 % of the replicates of a heatmap's figures.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Intervals {
+    /// Replicates.
+    pub replicates: usize,
+    /// People (or pictures) drawn from.
+    pub groups: usize,
+    /// Intersection over union with the own mask.
+    pub iou: [f64; 2],
+    /// The same minus the mean with the five other masks.
+    pub margin: [f64; 2],
+    /// The same minus the highest of the three chance levels (all white, random of equal area, other masks).
+    pub above_chance: [f64; 2],
+}
+
+/// What is resampled, and how.
+pub(super) struct Bootstrap<'a> {
+    pub store: &'a Store,
+    pub masks: &'a EkmanMasks,
+    pub clip: Clipping,
+    pub seed: u64,
+    pub replicates: usize,
+    pub threads: usize,
+    /// Of each picture: the name of the person it shows, else its own.
+    pub groups: &'a [String],
+}
+
+impl Bootstrap<'_> {
+    /// The intervals of the heatmap of some networks and an expression; none with fewer than two people.
+    pub fn intervals(
+        &self,
+        networks: &[usize],
+        expression: Expression,
+    ) -> Result<Option<Intervals>, StoreError> {
+        let mut figures: [Vec<f64>; 3] = Default::default();
+        let mut groups = std::collections::BTreeSet::new();
+        for first in (0..self.replicates).step_by(BATCH) {
+            let replicates = first..(first + BATCH).min(self.replicates);
+            let mut sums = vec![vec![0.0_f32; FACE_PIXELS]; replicates.len()];
+            let mut block: Vec<(Vec<f32>, Vec<u8>)> = Vec::new();
+            self.store.for_each_explanation(networks, expression, |_, picture, explanation| {
+                let group = &self.groups[picture];
+                groups.insert(group.as_str());
+                let mut map = explanation.standardised();
+                if self.clip == Clipping::First {
+                    map.iter_mut().for_each(|value| *value = value.max(0.0));
+                }
+                block.push((map, self.weights(group, replicates.clone())));
+                if block.len() == BLOCK {
+                    self.add(&mut sums, &block);
+                    block.clear();
+                }
+            })?;
+            self.add(&mut sums, &block);
+            if groups.len() < 2 {
+                return Ok(None);
+            }
+            for overlap in self.overlaps(&sums, expression).into_iter().flatten() {
+                let chance =
+                    overlap.iou_all_white.max(overlap.iou_random).max(overlap.iou_other_masks);
+                figures[0].push(overlap.iou);
+                figures[1].push(overlap.iou - overlap.iou_other_masks);
+                figures[2].push(overlap.iou - chance);
+            }
+        }
+        if figures[0].is_empty() {
+            return Ok(None);
+        }
+        let [iou, margin, above_chance] = figures.map(central);
+        let replicates = self.replicates;
+        Ok(Some(Intervals { replicates, groups: groups.len(), iou, margin, above_chance }))
+    }
+
+    /// The weights of a person in some replicates.
+    fn weights(&self, group: &str, replicates: std::ops::Range<usize>) -> Vec<u8> {
+        let mut stream = Stream::new(self.seed, "bootstrap", group);
+        let all: Vec<u8> = (0..replicates.end).map(|_| poisson(stream.bits())).collect();
+        all[replicates].to_vec()
+    }
+
+    fn add(&self, sums: &mut [Vec<f32>], block: &[(Vec<f32>, Vec<u8>)]) {
+        self.in_parallel(sums, |replicate, sum| {
+            for (map, weights) in block {
+                let weight = f32::from(weights[replicate]);
+                if weight > 0.0 {
+                    for (sum, value) in sum.iter_mut().zip(map) {
+                        *sum += weight * value;
+                    }
+                }
+            }
+        });
+    }
+
+    /// The overlap of each replicate; none where it drew nobody.
+    fn overlaps(&self, sums: &[Vec<f32>], expression: Expression) -> Vec<Option<Overlap>> {
+        let mut results: Vec<Option<Overlap>> = vec![None; sums.len()];
+        self.in_parallel(&mut results, |replicate, result| {
+            let map: Vec<f32> = sums[replicate].iter().map(|value| value.max(0.0)).collect();
+            if map.iter().any(|&value| value > 0.0) {
+                let stretched = stretch(&map);
+                let level = otsu_level(&stretched);
+                *result = Some(Overlap::new(&stretched, level, expression, self.masks));
+            }
+        });
+        results
+    }
+
+    /// Works on all items by several threads, each item by one.
+    fn in_parallel<T: Send>(&self, items: &mut [T], work: impl Fn(usize, &mut T) + Sync) {
+        let share = items.len().div_ceil(self.threads.max(1)).max(1);
+        std::thread::scope(|scope| {
+            for (chunk, items) in items.chunks_mut(share).enumerate() {
+                let work = &work;
+                scope.spawn(move || {
+                    for (place, item) in items.iter_mut().enumerate() {
+                        work(chunk * share + place, item);
+                    }
+                });
+            }
+        });
+    }
+}
+
+/// A draw from the Poisson distribution of mean 1, by inversion of 64 fair bits.
+fn poisson(bits: u64) -> u8 {
+    let uniform = (bits >> 11) as f64 / (1_u64 << 53) as f64;
+    let (mut count, mut term) = (0_u8, (-1.0_f64).exp());
+    let mut below = term;
+    while uniform >= below && count < 20 {
+        count += 1;
+        term /= f64::from(count);
+        below += term;
+    }
+    count
+}
+
+/// The central 95 %: the order statistics that leave a fortieth on either side.
+fn central(mut values: Vec<f64>) -> [f64; 2] {
+    values.sort_by(f64::total_cmp);
+    let left_out = values.len() / 40;
+    [values[left_out], values[values.len() - 1 - left_out]]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn poisson_draws_have_the_shares_of_the_distribution() {
+        let mut stream = Stream::new(1, "test", "poisson");
+        let mut counts = [0.0; 4];
+        for _ in 0..40_000 {
+            counts[usize::from(poisson(stream.bits()).min(3))] += 1.0 / 40_000.0;
+        }
+        let expected = [0.3679_f64, 0.3679, 0.1839, 0.0803];
+        for (found, expected) in counts.into_iter().zip(expected) {
+            assert!((found - expected).abs() < 0.01, "{counts:?}");
+        }
+        assert_eq!(poisson(0), 0);
+        assert!((15..=20).contains(&poisson(u64::MAX)), "the largest draw is rare, not endless");
+    }
+
+    #[test]
+    fn the_central_share_leaves_a_fortieth_out_on_either_side() {
+        assert_eq!(central((0..1000).rev().map(f64::from).collect()), [25.0, 974.0]);
+        assert_eq!(central(vec![2.0]), [2.0, 2.0]);
+    }
+}

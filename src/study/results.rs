@@ -1,0 +1,581 @@
+//! What a study says: overlaps beside their chance levels with intervals, means, likeness of networks, checks of the explanations.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use super::bootstrap::{Bootstrap, Intervals as BootstrapIntervals};
+use crate::compare::report::{Dendrogram, HeatmapOverlap, Means, ReportError};
+use crate::compare::{
+    Comparison, Correlation, EkmanMasks, Heatmap, Overlap, otsu_level, relevance_accuracy, stretch,
+};
+use crate::expression::Expression;
+use crate::heatmap::HeatmapSums;
+use crate::standard_face::StandardFace;
+use crate::store::{Configuration, NetworkRow, PictureRow, Progress, Store, StoreError};
+
+pub use super::bootstrap::Intervals;
+
+/// Replicates of the bootstrap.
+pub const REPLICATES: usize = 1000;
+
+/// Why a study says nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum ResultsError {
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The heatmaps.
+    #[error(transparent)]
+    Report(#[from] ReportError),
+    /// No network saw any of the six expressions in any face.
+    #[error("no face was explained: no network saw one of the six expressions in any of them")]
+    Nothing,
+}
+
+/// All results of a study.
+#[derive(Debug, Clone, Serialize)]
+pub struct Results {
+    /// What they depend on.
+    pub configuration: Configuration,
+    /// How far the study is.
+    pub progress: Progress,
+    /// The pictures.
+    pub pictures: Pictures,
+    /// One per architecture, in the study's order.
+    pub networks: Vec<NetworkResult>,
+    /// One per architecture, training and expression, then one for the trainings pooled where there are several.
+    pub heatmaps: Vec<HeatmapResult>,
+    /// The heatmaps of all networks pooled (the paper's H_c), where there are several networks.
+    pub all_networks: Vec<HeatmapResult>,
+    /// The paper's two tables: of pooled heatmaps, and the mean over trainings.
+    pub means: Vec<Means>,
+    /// How alike the networks' heatmaps are, by the mean-centred correlation of the published figure.
+    pub dendrograms: Vec<Dendrogram>,
+    /// The same by the paper's equation 4.
+    pub dendrograms_equation_4: Vec<Dendrogram>,
+}
+
+/// Counts of pictures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Pictures {
+    /// All.
+    pub listed: usize,
+    /// Those with no face, or that cannot be read.
+    pub without_face: usize,
+    /// Those whose expression is known.
+    pub labelled: usize,
+    /// People, where known.
+    pub subjects: Option<usize>,
+}
+
+/// An architecture's trainings together.
+#[derive(Debug, Clone, Serialize)]
+pub struct NetworkResult {
+    /// The architecture.
+    pub network: String,
+    /// Names and checksums of its trainings.
+    pub trainings: Vec<Training>,
+    /// How many faces were read as each class.
+    pub answers: BTreeMap<Expression, usize>,
+    /// How well it knows the labels, where there are any.
+    pub classification: Option<Classification>,
+    /// Expressions whose heatmap is above all three chance levels in 97.5 % of the replicates.
+    pub beats_chance: Vec<Expression>,
+    /// In plain words.
+    pub verdict: String,
+    /// What checks say, where there were any.
+    pub checks: Option<CheckMeans>,
+    /// How much relevance lies in the Ekman mask, face by face.
+    pub in_mask: Vec<RelevanceMean>,
+    /// How much relevance lies in what truly moved, where pictures come with it.
+    pub in_moved: Vec<RelevanceMean>,
+}
+
+/// A training.
+#[derive(Debug, Clone, Serialize)]
+pub struct Training {
+    /// Of the network.
+    pub name: String,
+    /// Which fold, if one.
+    pub fold: Option<u32>,
+    /// Of its file.
+    pub sha256: String,
+}
+
+/// Agreement with labels; one face a picture, the largest.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Classification {
+    /// Pictures.
+    pub pictures: usize,
+    /// Share read as their label.
+    pub accuracy: f64,
+    /// Mean over the labelled classes; one never predicted counts 0.
+    pub precision: f64,
+    /// Mean over the labelled classes.
+    pub recall: f64,
+    /// Mean over the labelled classes.
+    pub f1: f64,
+    /// Of rows and columns.
+    pub classes: Vec<Expression>,
+    /// Pictures by label (row) and answer (column).
+    pub confusion: Vec<Vec<usize>>,
+}
+
+/// A heatmap's overlap with its mask.
+#[derive(Debug, Clone, Serialize)]
+pub struct HeatmapResult {
+    /// With its chance levels.
+    #[serde(flatten)]
+    pub overlap: HeatmapOverlap,
+    /// Faces.
+    pub explanations: u64,
+    /// None with fewer than two people.
+    pub intervals: Option<BootstrapIntervals>,
+    /// The heatmap: relevance per pixel of the standard face, row by row, not negative.
+    #[serde(skip)]
+    pub map: Vec<f32>,
+}
+
+impl HeatmapResult {
+    /// The network, with its fold where it is one training of several.
+    pub fn name(&self) -> String {
+        let HeatmapOverlap { network, fold, .. } = &self.overlap;
+        fold.map_or_else(|| network.clone(), |fold| format!("{network}, fold {fold}"))
+    }
+}
+
+/// Means over the checked faces.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct CheckMeans {
+    /// Faces.
+    pub faces: usize,
+    /// Area under the deletion curve: low is good.
+    pub deletion: f64,
+    /// Area under the insertion curve: high is good.
+    pub insertion: f64,
+    /// Of random orders of superpixels.
+    pub deletion_random: f64,
+    /// Of random orders of superpixels.
+    pub insertion_random: f64,
+    /// Correlation of two explanations of one face from other samples: high is good.
+    pub repeat_correlation: f64,
+    /// Size of the correlation with the explanation by the network with shuffled weights: near 0 is good. None where no
+    /// shuffled network distinguished anything.
+    pub shuffled_correlation: Option<f64>,
+    /// Faces for which it did.
+    pub shuffled_faces: usize,
+}
+
+/// Relevance inside a region, mean over faces.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct RelevanceMean {
+    /// Of the faces.
+    pub expression: Expression,
+    /// How many.
+    pub faces: usize,
+    /// Share of the positive relevance inside.
+    pub mass: f64,
+    /// Share of the most relevant pixels, as many as the region has, that lie inside.
+    pub rank: f64,
+    /// What relevance drawn at random gives for both: the region's share.
+    pub chance: f64,
+}
+
+/// How results are computed.
+#[derive(Debug, Clone, Copy)]
+pub struct ResultsOptions {
+    /// Replicates of the bootstrap; 0: no intervals.
+    pub replicates: usize,
+    /// Changes no result.
+    pub threads: usize,
+}
+
+/// An architecture and its trainings' places in the store.
+struct Group {
+    name: String,
+    trainings: Vec<(usize, Option<u32>)>,
+}
+
+impl Results {
+    /// Computes the results of a study, finished or not. `done` is called after each of `steps` heatmaps.
+    ///
+    /// Cost: some seconds per heatmap and thousand replicates.
+    ///
+    /// # Errors
+    /// When the store cannot be read, or nothing was explained.
+    pub fn new(
+        store: &Store,
+        options: ResultsOptions,
+        begin: impl FnOnce(usize),
+        mut done: impl FnMut(),
+    ) -> Result<Self, ResultsError> {
+        let configuration = store.configuration()?;
+        let masks = EkmanMasks::new(configuration.masks, &StandardFace::default());
+        let (networks, pictures) = (store.networks()?, store.pictures()?);
+        let groups = group(&networks);
+        let people: Vec<String> = pictures
+            .iter()
+            .map(|row| row.subject.clone().unwrap_or_else(|| format!("picture {}", row.path)))
+            .collect();
+        let bootstrap = Bootstrap {
+            store,
+            masks: &masks,
+            clip: configuration.clip,
+            seed: configuration.seed,
+            replicates: options.replicates,
+            threads: options.threads,
+            groups: &people,
+        };
+
+        // Which networks make up each heatmap, and under which fold.
+        let mut cells: Vec<(String, Option<u32>, Vec<usize>)> = Vec::new();
+        for group in &groups {
+            let several = group.trainings.len() > 1;
+            for &(number, fold) in &group.trainings {
+                cells.push((group.name.clone(), fold.filter(|_| several), vec![number]));
+            }
+            if several {
+                cells.push((group.name.clone(), None, group.numbers()));
+            }
+        }
+        let all: Vec<usize> = (0..networks.len()).collect();
+        if groups.len() > 1 {
+            cells.push((ALL_NETWORKS.to_owned(), None, all));
+        }
+
+        begin(cells.len() * Expression::SIX.len());
+        let mut heatmaps = Vec::new();
+        let mut input = Vec::new();
+        for (name, fold, numbers) in cells {
+            for expression in Expression::SIX {
+                let sums = sum(store, &numbers, expression)?;
+                if let Some(map) = sums.mean(configuration.clip) {
+                    let intervals = match options.replicates {
+                        0 => None,
+                        _ => bootstrap.intervals(&numbers, expression)?,
+                    };
+                    heatmaps.push(HeatmapResult {
+                        overlap: overlap(&name, fold, expression, &map, &masks),
+                        explanations: sums.explanations(),
+                        intervals,
+                        map: map.clone(),
+                    });
+                    if name != ALL_NETWORKS {
+                        input.push(Heatmap {
+                            network: name.clone(),
+                            fold,
+                            expression,
+                            pixels: map,
+                        });
+                    }
+                }
+                done();
+            }
+        }
+        if heatmaps.is_empty() {
+            return Err(ResultsError::Nothing);
+        }
+        let comparison = Comparison::new(&input, &masks, Correlation::MeanCentred)?;
+        let by_equation_4 = Comparison::new(&input, &masks, Correlation::Equation4)?;
+        let (all_networks, heatmaps): (Vec<_>, Vec<_>) =
+            heatmaps.into_iter().partition(|row| row.overlap.network == ALL_NETWORKS);
+        let network_results = groups
+            .iter()
+            .map(|group| network_result(group, store, &networks, &pictures, &heatmaps, &masks))
+            .collect::<Result<_, StoreError>>()?;
+        Ok(Results {
+            progress: store.progress()?,
+            pictures: count(&pictures),
+            networks: network_results,
+            heatmaps,
+            all_networks,
+            means: comparison.means,
+            dendrograms: comparison.dendrograms,
+            dendrograms_equation_4: by_equation_4.dendrograms,
+            configuration,
+        })
+    }
+
+    /// The heatmap of an architecture and expression: of its trainings pooled where there are several.
+    pub fn pooled(&self, network: &str, expression: Expression) -> Option<&HeatmapResult> {
+        self.heatmaps.iter().find(|row| {
+            let overlap = &row.overlap;
+            overlap.network == network && overlap.expression == expression && overlap.fold.is_none()
+        })
+    }
+}
+
+/// The name under which heatmaps of all networks together stand.
+pub const ALL_NETWORKS: &str = "all networks";
+
+impl Group {
+    fn numbers(&self) -> Vec<usize> {
+        self.trainings.iter().map(|&(number, _)| number).collect()
+    }
+}
+
+/// Trainings of one architecture together, in the order of its first.
+fn group(networks: &[NetworkRow]) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
+    for (number, row) in networks.iter().enumerate() {
+        // Only trainings are pooled: two networks of one name without a fold cannot be.
+        match groups.iter_mut().find(|group| group.name == row.architecture) {
+            Some(group) => group.trainings.push((number, row.fold)),
+            None => groups.push(Group {
+                name: row.architecture.clone(),
+                trainings: vec![(number, row.fold)],
+            }),
+        }
+    }
+    groups
+}
+
+/// From the sums of a finished study, else from its explanations.
+fn sum(
+    store: &Store,
+    numbers: &[usize],
+    expression: Expression,
+) -> Result<HeatmapSums, StoreError> {
+    if !store.is_finished()? {
+        return store.add_up(numbers, expression);
+    }
+    let mut total = HeatmapSums::new();
+    for &number in numbers {
+        if let Some(sums) = store.sums(number, expression)? {
+            total.merge(&sums).expect("a study has fewer explanations than a heatmap can hold");
+        }
+    }
+    Ok(total)
+}
+
+fn overlap(
+    network: &str,
+    fold: Option<u32>,
+    expression: Expression,
+    map: &[f32],
+    masks: &EkmanMasks,
+) -> HeatmapOverlap {
+    let stretched = stretch(map);
+    let otsu_level = otsu_level(&stretched);
+    HeatmapOverlap {
+        network: network.to_owned(),
+        fold,
+        expression,
+        pooled_from: Vec::new(),
+        otsu_level,
+        overlap: Overlap::new(&stretched, otsu_level, expression, masks),
+    }
+}
+
+fn count(pictures: &[PictureRow]) -> Pictures {
+    let subjects: BTreeSet<&str> =
+        pictures.iter().filter_map(|row| row.subject.as_deref()).collect();
+    Pictures {
+        listed: pictures.len(),
+        without_face: pictures.iter().filter(|row| row.problem.is_some()).count(),
+        labelled: pictures.iter().filter(|row| row.label.is_some()).count(),
+        subjects: (!subjects.is_empty()).then_some(subjects.len()),
+    }
+}
+
+fn network_result(
+    group: &Group,
+    store: &Store,
+    networks: &[NetworkRow],
+    pictures: &[PictureRow],
+    heatmaps: &[HeatmapResult],
+    masks: &EkmanMasks,
+) -> Result<NetworkResult, StoreError> {
+    let mut answers: BTreeMap<Expression, usize> = BTreeMap::new();
+    let mut pairs: BTreeMap<(Expression, Expression), usize> = BTreeMap::new();
+    for &(number, _) in &group.trainings {
+        let classes = &networks[number].classes;
+        store.for_each_answer(number, |picture, face, answer| {
+            *answers.entry(answer.expression).or_default() += 1;
+            // A network without neutral cannot be right about a neutral face: such pictures say nothing of it.
+            let label = pictures[picture].label.filter(|label| classes.contains(label));
+            if let (Some(label), 1) = (label, face) {
+                *pairs.entry((label, answer.expression)).or_default() += 1;
+            }
+        })?;
+    }
+    let classes = &networks[group.trainings[0].0].classes;
+    let (checks, in_mask, in_moved) = explanation_means(group, store, masks)?;
+    let own: Vec<&HeatmapResult> = heatmaps
+        .iter()
+        .filter(|row| row.overlap.network == group.name && row.overlap.fold.is_none())
+        .collect();
+    let beats = |row: &&HeatmapResult| {
+        row.intervals.is_some_and(|intervals| intervals.above_chance[0] > 0.0)
+    };
+    let beats_chance: Vec<Expression> =
+        own.iter().copied().filter(beats).map(|row| row.overlap.expression).collect();
+    Ok(NetworkResult {
+        verdict: verdict(&group.name, &own, &beats_chance),
+        network: group.name.clone(),
+        trainings: group
+            .trainings
+            .iter()
+            .map(|&(number, fold)| Training {
+                name: networks[number].name.clone(),
+                fold,
+                sha256: networks[number].sha256.clone(),
+            })
+            .collect(),
+        answers,
+        classification: classification(&pairs, classes),
+        beats_chance,
+        checks,
+        in_mask,
+        in_moved,
+    })
+}
+
+fn verdict(network: &str, own: &[&HeatmapResult], beats_chance: &[Expression]) -> String {
+    if own.iter().all(|row| row.intervals.is_none()) {
+        return format!(
+            "{network}: too few people, or no intervals asked for, to tell it from chance"
+        );
+    }
+    let list = |expressions: &[Expression]| {
+        let names: Vec<&str> = expressions.iter().map(|expression| expression.name()).collect();
+        names.join(", ")
+    };
+    let below: Vec<Expression> = own
+        .iter()
+        .filter(|row| row.intervals.is_some_and(|intervals| intervals.above_chance[1] < 0.0))
+        .map(|row| row.overlap.expression)
+        .collect();
+    let mut text = match beats_chance {
+        [] => format!("{network}: looks at no expression's action units more than chance would"),
+        some => format!(
+            "{network}: looks at the action units more than chance would for {}",
+            list(some)
+        ),
+    };
+    if !below.is_empty() {
+        text += &format!("; less than chance for {}", list(&below));
+    }
+    let absent: Vec<Expression> = Expression::SIX
+        .into_iter()
+        .filter(|expression| own.iter().all(|row| row.overlap.expression != *expression))
+        .collect();
+    if !absent.is_empty() {
+        text += &format!("; read no face as {}", list(&absent));
+    }
+    text
+}
+
+fn classification(
+    pairs: &BTreeMap<(Expression, Expression), usize>,
+    classes: &[Expression],
+) -> Option<Classification> {
+    let pictures: usize = pairs.values().sum();
+    if pictures == 0 {
+        return None;
+    }
+    let count = |label, answer| pairs.get(&(label, answer)).copied().unwrap_or(0);
+    let confusion: Vec<Vec<usize>> = classes
+        .iter()
+        .map(|&label| classes.iter().map(|&answer| count(label, answer)).collect())
+        .collect();
+    let share =
+        |part: usize, whole: usize| if whole == 0 { 0.0 } else { part as f64 / whole as f64 };
+    let mut means = [0.0; 3];
+    let mut present = 0.0;
+    for place in 0..classes.len() {
+        let labelled: usize = confusion[place].iter().sum();
+        let answered: usize = confusion.iter().map(|row| row[place]).sum();
+        if labelled == 0 {
+            continue;
+        }
+        let right = confusion[place][place];
+        present += 1.0;
+        means[0] += share(right, answered);
+        means[1] += share(right, labelled);
+        means[2] += share(2 * right, labelled + answered);
+    }
+    let right: usize = (0..classes.len()).map(|place| confusion[place][place]).sum();
+    let [precision, recall, f1] = means.map(|sum| sum / present);
+    Some(Classification {
+        pictures,
+        accuracy: share(right, pictures),
+        precision,
+        recall,
+        f1,
+        classes: classes.to_vec(),
+        confusion,
+    })
+}
+
+/// Checks; relevance in the masks; relevance in what moved.
+type ExplanationMeans = (Option<CheckMeans>, Vec<RelevanceMean>, Vec<RelevanceMean>);
+
+fn explanation_means(
+    group: &Group,
+    store: &Store,
+    masks: &EkmanMasks,
+) -> Result<ExplanationMeans, StoreError> {
+    let (mut checks, mut shuffled) = ((0, [0.0; 5]), (0, [0.0]));
+    let (mut in_mask, mut in_moved) = (Vec::new(), Vec::new());
+    for expression in Expression::SIX {
+        let mask = masks.get(expression).expect("each of the six has a mask");
+        let (mut of_mask, mut of_moved) = ((0, [0.0; 3]), (0, [0.0; 3]));
+        store.for_each_explanation(&group.numbers(), expression, |_, _, explanation| {
+            let counted: Vec<bool> =
+                explanation.superpixels.iter().map(|&label| label > 0).collect();
+            let accuracy = relevance_accuracy(&explanation.standardised(), mask, Some(&counted));
+            if let Some(accuracy) = accuracy {
+                add(&mut of_mask, [accuracy.mass, accuracy.rank, accuracy.chance]);
+            }
+            if let Some(moved) = explanation.moved {
+                add(&mut of_moved, moved);
+            }
+            if let Some(each) = explanation.checks {
+                add(
+                    &mut checks,
+                    [
+                        each.deletion,
+                        each.insertion,
+                        each.deletion_random,
+                        each.insertion_random,
+                        each.repeat_correlation,
+                    ],
+                );
+                if let Some(correlation) = each.shuffled_correlation {
+                    add(&mut shuffled, [correlation.abs()]);
+                }
+            }
+        })?;
+        for (means, (faces, sums)) in [(&mut in_mask, of_mask), (&mut in_moved, of_moved)] {
+            if faces > 0 {
+                let [mass, rank, chance] = sums.map(|sum| sum / faces as f64);
+                means.push(RelevanceMean { expression, faces, mass, rank, chance });
+            }
+        }
+    }
+    let (faces, sums) = checks;
+    let checks = (faces > 0).then(|| {
+        let [deletion, insertion, deletion_random, insertion_random, repeat_correlation] =
+            sums.map(|sum| sum / faces as f64);
+        CheckMeans {
+            faces,
+            deletion,
+            insertion,
+            deletion_random,
+            insertion_random,
+            repeat_correlation,
+            shuffled_correlation: (shuffled.0 > 0).then(|| shuffled.1[0] / shuffled.0 as f64),
+            shuffled_faces: shuffled.0,
+        }
+    });
+    Ok((checks, in_mask, in_moved))
+}
+
+fn add<const N: usize>((count, sums): &mut (usize, [f64; N]), figures: [f64; N]) {
+    *count += 1;
+    for (sum, figure) in sums.iter_mut().zip(figures) {
+        *sum += figure;
+    }
+}

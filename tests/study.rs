@@ -1,0 +1,185 @@
+//! `ferscope study` and `ferscope merge` as users run them.
+
+mod common;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use ferscope::store::Store;
+
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ferscope"));
+    command.args(arguments).env("FERSCOPE_MODELS", common::repository().join("models"));
+    command
+}
+
+fn errors(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// Some painted faces as `<subject>/<expression>/*`, and a picture without any face.
+fn faces(folder: &Path) -> PathBuf {
+    let faces = folder.join("faces");
+    for subject in ["0001", "0002", "0005"] {
+        for expression in ["happiness", "surprise", "neutral"] {
+            let place = faces.join(subject).join(expression);
+            std::fs::create_dir_all(&place).unwrap();
+            let name = format!("painted-{subject}-{expression}.jpg");
+            std::fs::copy(common::repository().join("calib/faces").join(name), place.join("1.jpg"))
+                .unwrap();
+        }
+    }
+    let empty = common::repository().join("demo/frame-013.jpg");
+    std::fs::copy(empty, faces.join("0001/neutral/nobody.jpg")).unwrap();
+    faces
+}
+
+fn study<'a>(faces: &'a Path, out: &'a Path, extra: &[&'a str]) -> Vec<&'a str> {
+    let mut arguments = vec!["study", text(faces), "--out", text(out)];
+    arguments.extend([
+        "--samples",
+        "8",
+        "--design",
+        "hadamard",
+        "--per-class",
+        "3",
+        "--checks",
+        "1",
+    ]);
+    arguments.extend(extra);
+    arguments
+}
+
+fn bytes(path: &Path) -> Vec<u8> {
+    std::fs::read(path).unwrap()
+}
+
+#[test]
+fn a_study_ends_with_the_same_bytes_killed_or_not_whole_or_in_parts() {
+    let folder = tempfile::tempdir().unwrap();
+    let faces = faces(folder.path());
+    let path = |name: &str| folder.path().join(name);
+
+    let whole = path("whole.sqlite");
+    let output = command(&study(&faces, &whole, &[])).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "a picture has no face: {}", errors(&output));
+    assert!(errors(&output).contains("nobody.jpg: no face found"));
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    for word in ["all white", "random", "other masks", "interval", "face-api-expression: "] {
+        assert!(printed.contains(word), "{word}: {printed}");
+    }
+    let store = Store::read(&whole).unwrap();
+    let progress = store.progress().unwrap();
+    assert!(progress.drawn > 2 && progress.explained == progress.drawn, "{progress:?}");
+    let rows = store.pictures().unwrap();
+    assert_eq!(rows.len(), 10);
+    assert!(rows.iter().all(|row| row.sha256.is_some() && row.subject.is_some()));
+    drop(store);
+
+    let killed = path("killed.sqlite");
+    for run in 0..6 {
+        let mut child = command(&study(&faces, &killed, &[]))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(150 + 170 * run));
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    command(&study(&faces, &killed, &[])).output().unwrap();
+    assert!(bytes(&killed) == bytes(&whole), "killed six times, it holds something else");
+    command(&study(&faces, &killed, &[])).output().unwrap();
+    assert!(bytes(&killed) == bytes(&whole), "a finished study is left alone");
+
+    let parts = [path("1.sqlite"), path("2.sqlite"), path("3.sqlite")];
+    for (part, word) in parts.iter().zip(["1/3", "2/3", "3/3"]) {
+        let output = command(&study(&faces, part, &["--part", word])).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{}", errors(&output));
+    }
+    let merge = |parts: &[&Path], out: &Path| {
+        let mut arguments = vec!["merge", "--out", text(out)];
+        arguments.extend(parts.iter().map(|part| text(part)));
+        let output = command(&arguments).output().unwrap();
+        assert!(output.status.success(), "{}", errors(&output));
+    };
+    let (pair, merged, regrouped) = (path("12.sqlite"), path("m.sqlite"), path("g.sqlite"));
+    merge(&[&parts[2], &parts[0], &parts[1]], &merged);
+    merge(&[&parts[0], &parts[1]], &pair);
+    merge(&[&pair, &parts[2]], &regrouped);
+    assert!(bytes(&merged) == bytes(&whole), "the parts make another whole");
+    assert!(bytes(&regrouped) == bytes(&whole), "grouping changes the whole");
+}
+
+#[test]
+fn what_cannot_be_studied_or_merged_is_refused_with_the_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let faces = faces(folder.path());
+    let path = |name: &str| folder.path().join(name);
+    let refuse = |arguments: &[&str], code: i32, reason: &str| {
+        let output = command(arguments).output().unwrap();
+        let errors = errors(&output);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {errors}");
+        assert!(errors.contains(reason), "{arguments:?}: {errors}");
+    };
+    std::fs::create_dir(path("empty")).unwrap();
+    let none = path("none.sqlite");
+    refuse(&study(&path("empty"), &none, &[]), 2, "no pictures");
+    refuse(&study(&faces, &none, &["--networks", "no-net"]), 2, "no-net");
+    refuse(&study(&faces, &none, &["--networks", text(&path("empty"))]), 2, "no training");
+    refuse(&study(&faces, &none, &["--part", "4/3"]), 2, "I/N");
+    assert!(!none.exists());
+
+    let nobody = path("nobody");
+    std::fs::create_dir(&nobody).unwrap();
+    std::fs::copy(faces.join("0001/neutral/nobody.jpg"), nobody.join("1.jpg")).unwrap();
+    std::fs::write(nobody.join("broken.jpg"), b"no picture").unwrap();
+    refuse(&study(&nobody, &path("nobody.sqlite"), &[]), 1, "no face was explained");
+
+    let first = path("first.sqlite");
+    let plain = |out: &Path, seed: &str| {
+        let arguments =
+            ["study", text(&faces), "--out", text(out), "--samples", "4", "--per-class", "1"];
+        let output = command(&arguments).args(["--checks", "0", "--seed", seed]).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{}", errors(&output));
+    };
+    plain(&first, "0");
+    let second = path("second.sqlite");
+    plain(&second, "1");
+    let merge = |other: &Path| {
+        ["merge", text(&first), text(other), "--out", text(&none)].map(str::to_owned)
+    };
+    let refuse_merge = |other: &Path, code, reason| {
+        let arguments = merge(other);
+        refuse(&arguments.each_ref().map(String::as_str), code, reason);
+        assert!(!none.exists(), "nothing is left of a merge that failed");
+    };
+    refuse_merge(&second, 2, "seed is 1 here and 0 there");
+    refuse_merge(&path("absent.sqlite"), 2, "no such file");
+    let foreign = path("foreign.sqlite");
+    std::fs::write(&foreign, "a diary\n".repeat(1000)).unwrap();
+    refuse_merge(&foreign, 2, "is not a store of ferscope");
+    let broken = path("broken.sqlite");
+    let mut content = bytes(&first);
+    let middle = content.len() / 2;
+    content[middle..].fill(0xa5);
+    std::fs::write(&broken, content).unwrap();
+    refuse_merge(&broken, 1, "is damaged");
+    refuse(
+        &["study", text(&faces), "--out", text(&first), "--samples", "5"],
+        2,
+        "samples is 5 here and 4 there",
+    );
+    let before = bytes(&first);
+    refuse(
+        &["merge", text(&first), "--out", text(&first), "--force"],
+        2,
+        "one of the studies to merge",
+    );
+    assert!(bytes(&first) == before);
+}
