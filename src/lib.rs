@@ -2,7 +2,8 @@
 //!
 //! The folders follow a frame's way: [`source`] (pictures) -> [`face`] (find, place, level) -> [`network`] (classify) ->
 //! [`explain`] (superpixels, samples, surrogate) -> [`standard_face`] (warp) -> [`heatmap`] (accumulate) -> [`compare`]
-//! (masks, Otsu, overlap, correlation, dendrograms), with [`appliance`] (the parts joined), [`view`] (pictures for people) and
+//! (masks, Otsu, overlap, correlation, dendrograms), with [`appliance`] (the parts joined), [`study`] and [`store`] (the paper's
+//! study and the file it is kept in), [`view`] (pictures for people) and
 //! [`cli`] around it. `ARCHITECTURE.md` tells the invariants.
 //!
 //! Coordinates are pixels everywhere: origin top left, x to the right, y down, pixel centres at whole numbers.

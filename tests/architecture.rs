@@ -12,6 +12,8 @@ fn inner_rooms_stay_inside() {
         "std::net",
         "std::env",
         "crate::source",
+        "crate::store",
+        "crate::study",
         "crate::view",
         "crate::appliance",
         "crate::cli",

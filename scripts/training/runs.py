@@ -1,5 +1,8 @@
 """All folds of one network: crops, training, export, evaluation, summary."""
 
+import csv
+import io
+import os
 import pathlib
 
 import keras
@@ -26,6 +29,7 @@ def train_network(architecture, settings, samples, chosen_folds, fold_by_subject
     classes = settings["classes"]
     labels = numpy.array([classes.index(sample.expression) for sample in samples], int)
     base = out / f"{architecture.name}-{len(classes)}"
+    files.write_text(base / "faces.csv", _faces_table(samples, fold_by_subject, base))
     results, strange_results = [], []
     for fold in chosen_folds:
         held = folds.held_out_families(samples, settings["hold_out_families"], fold, settings["seed"])
@@ -44,6 +48,23 @@ def train_network(architecture, settings, samples, chosen_folds, fold_by_subject
         _finish_fold(architecture, result, samples, faces, sets, labels, folder, options, program)
     _summarise(architecture, results, strange_results, base)
     _pool_evaluations(classes, base, chosen_folds, options)
+
+
+def _faces_table(samples, fold_by_subject, base):
+    """The pictures with the fold whose networks did not train on them: what `ferscope study` takes in place of a folder."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(["picture", "expression", "subject", "fold", "moved"])
+
+    def relative(path):
+        return "" if path is None else pathlib.Path(os.path.relpath(path, base)).as_posix()
+
+    for sample in samples:
+        fold = fold_by_subject[sample.subject]
+        writer.writerow(
+            [relative(sample.picture), sample.expression, sample.subject, fold, relative(sample.moved)]
+        )
+    return buffer.getvalue()
 
 
 def _finish_fold(architecture, result, samples, faces, sets, labels, folder, options, program):

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::Failure;
 use crate::appliance::{self, FaceFinder, InstrumentError, Options};
 use crate::face::DetectorError;
+use crate::files;
 use crate::network::{ManifestError, Network};
 
 #[derive(clap::Args)]
@@ -64,11 +65,14 @@ impl FinderArgs {
         })
     }
 
-    /// What places landmarks, in a word.
-    pub fn landmark_model(&self) -> String {
+    /// What places landmarks: its name, or the checksum of the user's file.
+    pub fn landmark_model(&self) -> Result<String, Failure> {
         match &self.shape_predictor {
-            Some(chosen) => chosen.display().to_string(),
-            None => appliance::DEFAULT_LANDMARK_MODEL.to_owned(),
+            None => Ok(appliance::DEFAULT_LANDMARK_MODEL.to_owned()),
+            Some(file) if file.is_file() => files::read(file, files::LARGEST_SMALL_FILE)
+                .map(|bytes| files::sha256(&bytes, None).expect("no other is expected"))
+                .map_err(|error| Failure::Usage(format!("{}: {error}", file.display()))),
+            Some(name) => Ok(name.display().to_string()),
         }
     }
 

@@ -27,7 +27,8 @@ use crate::study::{
 #[command(after_help = "\
 Examples:
   ferscope study faces --networks weinet-7,mobilenetv3-7
-  ferscope study faces --networks runs/weinet-7 --folds 1,2 --design hadamard --samples 300
+  ferscope study runs/weinet-7/faces.csv --networks runs/weinet-7 --design hadamard --samples 300
+  ferscope study runs/weinet-7/faces.csv --networks weinet-7 --folds 1     (trained on fold 1: looks at whom it has not seen)
   ferscope study faces --networks weinet-7 --part 2/8 --out part-2.sqlite   (then `ferscope merge part-*.sqlite`)
 
 A folder <subject>/<expression>/* tells who and what its pictures show; so does a table faces.csv in it, or given in its place, with the
@@ -44,7 +45,7 @@ pub struct Args {
         default_value = "face-api-expression"
     )]
     networks: Vec<String>,
-    /// Of folders of trainings, only these folds
+    /// Only these folds: of folders of trainings, and of pictures whose table tells theirs
     #[arg(long, value_name = "1,2,...", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..))]
     folds: Vec<u32>,
     /// The most faces explained per network and predicted expression
@@ -145,7 +146,18 @@ fn plan(args: &Args) -> Result<Plan, Failure> {
     }
     let threads = args.threads.map_or_else(available_threads, usize::from);
     let options = Options { threads, ..args.finder.options() };
-    let pictures = study::list(&args.faces).map_err(|error| Failure::Usage(error.to_string()))?;
+    let mut pictures =
+        study::list(&args.faces).map_err(|error| Failure::Usage(error.to_string()))?;
+    if !args.folds.is_empty() {
+        pictures.retain(|listed| listed.row.fold.is_none_or(|fold| args.folds.contains(&fold)));
+        if pictures.is_empty() {
+            return Err(Failure::Usage(format!(
+                "{} has no picture of the folds {:?}: choose others",
+                args.faces.display(),
+                args.folds
+            )));
+        }
+    }
     let mut networks = Vec::new();
     for name in &args.networks {
         for network in expand(name, &args.folds)? {
@@ -179,7 +191,7 @@ fn plan(args: &Args) -> Result<Plan, Failure> {
         masks: args.masks,
         clip: args.clip,
         detector: format!("blazeface-back-{}", options.detector_size),
-        landmark_model: args.finder.landmark_model(),
+        landmark_model: args.finder.landmark_model()?,
         epsilon: options.epsilon,
     };
     Ok(Plan { configuration, networks, pictures, options })

@@ -18,6 +18,7 @@ class Sample:
     subject: str  # unique over all data sets: the person, for folds
     expression: str  # one of expressions.SEVEN
     family: str | None = None  # the recipe of a synthetic expression
+    moved: pathlib.Path | None = None  # a picture of how far each pixel of a synthetic face moved
 
 
 def pictures(folder):

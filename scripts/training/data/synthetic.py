@@ -30,4 +30,5 @@ def read(folder):
             if not path.is_file():
                 raise Failure(f"{table}, line {number}: the picture {path} is not there: make the set again")
             expression = expressions.require(row["expression"], f"{table}, line {number}")
-            yield Sample(path, f"{NAME}/{row['subject']}", expression, row["family"] or None)
+            moved = folder / row["moved"] if row.get("moved") else None
+            yield Sample(path, f"{NAME}/{row['subject']}", expression, row["family"] or None, moved)

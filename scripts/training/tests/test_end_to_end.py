@@ -1,4 +1,5 @@
 import contextlib
+import csv
 import io
 import json
 import pathlib
@@ -75,6 +76,11 @@ class EndToEnd(unittest.TestCase):
         for file in ("result.json", "confusion.png", "network.keras", f"{name}-6-fold-1.toml", f"{name}-6-fold-1.md"):
             self.assertTrue((folder / file).exists(), file)
         self.assertFalse((folder / "state").exists())
+        with open(folder.parent / "faces.csv", newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        self.assertEqual(len(rows), len(self.samples))
+        people = {row["subject"] for row in rows if row["fold"] == str(FOLD)}
+        self.assertEqual(len(people), PEOPLE // 5, "those it was not trained on")
 
     def test_songnet_on_small_pictures_first(self):
         folder = self.train("songnet", precision="bfloat16", epochs=2, half_size_epochs=1)
