@@ -13,6 +13,7 @@ mod merge;
 mod models;
 mod output;
 mod progress;
+mod report;
 mod study;
 
 use std::process::ExitCode;
@@ -82,6 +83,7 @@ enum Command {
     Compare(compare::Args),
     Study(study::Args),
     Merge(merge::Args),
+    Report(report::Args),
     Masks(masks::Args),
     Models(models::Args),
     Bench(bench::Args),
@@ -102,6 +104,7 @@ pub fn main() -> ExitCode {
         Command::Compare(args) => compare::run(&args),
         Command::Study(args) => study::run(&args),
         Command::Merge(args) => merge::run(&args),
+        Command::Report(args) => report::run(&args),
         Command::Masks(args) => masks::run(&args),
         Command::Models(args) => models::run(&args),
         Command::Bench(args) => bench::run(&args),

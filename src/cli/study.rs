@@ -291,11 +291,9 @@ fn summary(results: &Results) -> String {
     for network in &results.networks {
         let _ = writeln!(text, "{}.", network.verdict);
     }
-    let progress = results.progress;
-    let missing = progress.drawn - progress.explained - progress.failed;
+    let (missing, drawn) = (results.progress.missing(), results.progress.drawn);
     if missing > 0 {
-        let _ =
-            writeln!(text, "{missing} of {} faces drawn are not explained yet.", progress.drawn);
+        let _ = writeln!(text, "{missing} of {drawn} faces drawn are not explained yet.");
     }
     text
 }

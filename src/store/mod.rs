@@ -6,6 +6,7 @@
 mod merge;
 mod rows;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -495,6 +496,31 @@ impl Store {
         run().map_err(|problem| self.refuse(problem))
     }
 
+    /// The pictures that show a face explained by some networks as an expression, each once.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn explained_pictures(
+        &self,
+        networks: &[usize],
+        expression: Expression,
+    ) -> Result<BTreeSet<usize>> {
+        let query = "SELECT picture FROM explanation
+                     WHERE network = ? AND expression = ? AND weights IS NOT NULL";
+        let read = || -> rusqlite::Result<BTreeSet<usize>> {
+            let mut pictures = BTreeSet::new();
+            for &network in networks {
+                let mut statement = self.connection.prepare_cached(query)?;
+                let mut rows = statement.query(params![network as i64, expression.name()])?;
+                while let Some(row) = rows.next()? {
+                    pictures.insert(row.get::<_, i64>(0)? as usize);
+                }
+            }
+            Ok(pictures)
+        };
+        read().map_err(|error| self.refuse(error))
+    }
+
     /// How far the study is.
     ///
     /// # Errors
@@ -503,8 +529,10 @@ impl Store {
         let count = |query: &str| -> rusqlite::Result<usize> {
             self.connection.query_row(query, [], |row| row.get::<_, i64>(0)).map(|n| n as usize)
         };
+        let finished = self.is_finished()?;
         let read = || -> rusqlite::Result<Progress> {
             Ok(Progress {
+                finished,
                 classified: count("SELECT count(*) FROM classified")?,
                 drawn: count("SELECT count(*) FROM explanation")?,
                 explained: count("SELECT count(*) FROM explanation WHERE weights IS NOT NULL")?,

@@ -290,6 +290,8 @@ impl Explanation {
 /// How far a study is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Progress {
+    /// Whether the last command came to its end. Even then faces are missing where it was to do only a part.
+    pub finished: bool,
     /// Pairs of network and picture that are classified.
     pub classified: usize,
     /// Faces drawn to be explained.
@@ -298,6 +300,18 @@ pub struct Progress {
     pub explained: usize,
     /// Of these, those that cannot be.
     pub failed: usize,
+}
+
+impl Progress {
+    /// Faces drawn that still are to be explained.
+    pub fn missing(&self) -> usize {
+        self.drawn - self.explained - self.failed
+    }
+
+    /// Whether nothing is left to do.
+    pub fn is_complete(&self) -> bool {
+        self.finished && self.missing() == 0
+    }
 }
 
 /// Values between spaces.

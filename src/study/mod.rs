@@ -1,10 +1,12 @@
 //! The paper's study (sections 4 and 5) on any folder of faces: classify, draw positives, explain, accumulate, compare.
 
+mod agreement;
 mod bootstrap;
 mod pictures;
 mod results;
 mod run;
 
+pub use agreement::{Agreement, AgreementError, OverlapPair};
 pub use pictures::{Listed, PicturesError, list};
 pub use results::*;
 pub use run::{Event, Part, Plan, PlannedNetwork, StudyError};

@@ -19,6 +19,10 @@ pub use super::bootstrap::Intervals;
 /// Replicates of the bootstrap.
 pub const REPLICATES: usize = 1000;
 
+/// A heatmap of fewer people, or pictures where people are not known, is thin evidence. At 20 the bootstrap's interval still is a
+/// rough one.
+pub const FEW_PEOPLE: usize = 20;
+
 /// Why a study says nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum ResultsError {
@@ -130,6 +134,8 @@ pub struct HeatmapResult {
     pub overlap: HeatmapOverlap,
     /// Faces.
     pub explanations: u64,
+    /// People they show, or pictures where people are not known.
+    pub people: usize,
     /// None with fewer than two people.
     pub intervals: Option<BootstrapIntervals>,
     /// The heatmap: relevance per pixel of the standard face, row by row, not negative.
@@ -142,6 +148,11 @@ impl HeatmapResult {
     pub fn name(&self) -> String {
         let HeatmapOverlap { network, fold, .. } = &self.overlap;
         fold.map_or_else(|| network.clone(), |fold| format!("{network}, fold {fold}"))
+    }
+
+    /// Whether it rests on fewer than [`FEW_PEOPLE`]: the next few may move it much.
+    pub fn is_thin(&self) -> bool {
+        self.people < FEW_PEOPLE
     }
 }
 
@@ -258,6 +269,12 @@ impl Results {
                     heatmaps.push(HeatmapResult {
                         overlap: overlap(&name, fold, expression, &map, &masks),
                         explanations: sums.explanations(),
+                        people: store
+                            .explained_pictures(&numbers, expression)?
+                            .into_iter()
+                            .map(|picture| people[picture].as_str())
+                            .collect::<BTreeSet<_>>()
+                            .len(),
                         intervals,
                         map: map.clone(),
                     });

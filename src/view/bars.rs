@@ -98,23 +98,27 @@ pub struct IouRow {
     pub random: f64,
     /// Of the heatmap with the other five masks, on average.
     pub other_masks: f64,
+    /// Ends of the 95 % interval of the intersection over union minus the highest of the three chance levels, which move with it; none
+    /// where it was not estimated.
+    pub above_chance: Option<[f64; 2]>,
     /// Faces in the heatmap.
     pub n: u64,
+    /// Whether they are of so few people that it is thin evidence.
+    pub is_thin: bool,
 }
 
 impl IouRow {
-    /// Whether the whole interval lies above all three chance levels. Without an interval, or where a figure is unknown, it is not
+    /// Whether the whole interval of what it is above chance lies above 0. Without an interval, or where a figure is unknown, it is not
     /// known to.
     pub fn is_above_chance(&self) -> bool {
-        let levels = [self.all_white, self.random, self.other_masks];
-        self.known_interval().is_some_and(|[low, _]| levels.iter().all(|&level| low > level))
+        self.known(self.above_chance).is_some_and(|[low, _]| low > 0.0)
     }
 
-    /// The interval of a heatmap that can be judged.
-    fn known_interval(&self) -> Option<[f64; 2]> {
+    /// An interval of a heatmap that can be judged.
+    fn known(&self, interval: Option<[f64; 2]>) -> Option<[f64; 2]> {
         let is_known =
             |[low, high]: &[f64; 2]| [self.iou, *low, *high].iter().all(|value| value.is_finite());
-        self.interval.filter(is_known)
+        interval.filter(is_known)
     }
 }
 
@@ -155,18 +159,36 @@ impl Mark {
 
 /// Draws the intersection over union of heatmaps beside its chance levels as an SVG picture: a panel per network in the order of
 /// first appearance, in it a row per expression with a dot, the whisker of its 95 % interval, a mark for each chance level, the
-/// value and the number of faces. The dot is filled where [`IouRow::is_above_chance`] holds, else hollow; each panel's heading
-/// counts the filled ones among those with an interval. All panels have one scale, from 0 to the largest value drawn. An expression without a row, or with an
+/// value and the number of faces, with a dagger where they are few. The dot is filled where [`IouRow::is_above_chance`] holds, else hollow; each panel's heading
+/// counts the filled ones among those that can be judged. All panels have one scale, from 0 to the largest value drawn. An expression without a row, or with an
 /// intersection over union that is not finite, has a dash.
 ///
 /// Of several rows for one network and expression the first is drawn.
 pub fn iou_svg(title: &str, rows: &[IouRow]) -> String {
+    draw_panels(title, rows, &networks(rows), scale(rows))
+}
+
+/// The same as several pictures of at most `most` panels each, all of one scale: for pages of paper, which a long picture does not fit.
+///
+/// # Panics
+/// If `most` is 0.
+pub fn iou_svgs(title: &str, rows: &[IouRow], most: usize) -> Vec<String> {
+    let networks = networks(rows);
+    networks.chunks(most).map(|some| draw_panels(title, rows, some, scale(rows))).collect()
+}
+
+/// In the order of first appearance.
+fn networks(rows: &[IouRow]) -> Vec<&str> {
     let mut networks: Vec<&str> = Vec::new();
     for row in rows {
         if !networks.contains(&row.network.as_str()) {
             networks.push(&row.network);
         }
     }
+    networks
+}
+
+fn scale(rows: &[IouRow]) -> Ticks {
     let largest = rows
         .iter()
         .flat_map(|row| {
@@ -175,15 +197,19 @@ pub fn iou_svg(title: &str, rows: &[IouRow]) -> String {
         })
         .filter(|value| value.is_finite())
         .fold(0.0, f64::max);
-    let ticks = Ticks::up_to(largest.min(1.0), 6);
+    Ticks::up_to(largest.min(1.0), 6)
+}
+
+fn draw_panels(title: &str, rows: &[IouRow], networks: &[&str], ticks: Ticks) -> String {
     let left = MARGIN + names_width(Expression::SIX.map(Expression::name), 13.0) + 10.0;
     let right = WIDTH - MARGIN - COLUMNS[0] - COLUMNS[1] - 4.0;
     let x_of = |value: f64| left + value.clamp(0.0, ticks.end()) / ticks.end() * (right - left);
 
     let mut svg = Svg::default();
     let y = svg.title(WIDTH, title);
-    let mut y = iou_legend(&mut svg, y);
-    for &network in &networks {
+    let drawn = |row: &IouRow| networks.contains(&row.network.as_str());
+    let mut y = iou_legend(&mut svg, y, rows.iter().any(|row| row.is_thin && drawn(row)));
+    for &network in networks {
         let of_network = |expression| {
             rows.iter().find(|row| row.network == network && row.expression == expression)
         };
@@ -225,7 +251,7 @@ pub fn iou_svg(title: &str, rows: &[IouRow]) -> String {
 
 /// How many of a panel's heatmaps are above chance, of those it can be said of.
 fn count_above(six: [Option<&IouRow>; 6]) -> String {
-    let judged = six.iter().flatten().filter(|row| row.known_interval().is_some()).count();
+    let judged = six.iter().flatten().filter(|row| row.known(row.above_chance).is_some()).count();
     let above = six.iter().flatten().filter(|row| row.is_above_chance()).count();
     if judged == 0 {
         "no intervals".to_owned()
@@ -239,14 +265,17 @@ fn draw_row(svg: &mut Svg, row: Option<&IouRow>, x_of: impl Fn(f64) -> f64, midd
     let iou = row.map_or(f64::NAN, |row| row.iou);
     let columns = [WIDTH - MARGIN - COLUMNS[1], WIDTH - MARGIN].map(|x| [x, middle + 4.5]);
     svg.text(columns[0], 13.0, end, &number(iou, 2));
-    svg.text(columns[1], 12.0, end, &row.map_or(MISSING.to_owned(), |row| row.n.to_string()));
-    let Some(row) = row else { return };
+    let Some(row) = row else {
+        svg.text(columns[1], 12.0, end, MISSING);
+        return;
+    };
+    svg.text(columns[1], 12.0, end, &format!("{}{}", row.n, if row.is_thin { "†" } else { "" }));
     for (mark, level) in
         [(OTHER_MASKS, row.other_masks), (ALL_WHITE, row.all_white), (RANDOM, row.random)]
     {
         mark.draw(svg, [x_of(level), middle]);
     }
-    if let Some([low, high]) = row.known_interval() {
+    if let Some([low, high]) = row.known(row.interval) {
         draw_whisker(svg, [x_of(low), x_of(high)], middle);
     }
     if iou.is_finite() {
@@ -268,21 +297,26 @@ fn draw_dot(svg: &mut Svg, [x, y]: [f64; 2], is_filled: bool) {
     ));
 }
 
-fn iou_legend(svg: &mut Svg, y: f64) -> f64 {
-    let items = [
-        "IoU; its 95 % interval is above all three chance levels",
-        "IoU; its interval is not, or was not estimated",
+fn iou_legend(svg: &mut Svg, y: f64, some_are_thin: bool) -> f64 {
+    let mut items = vec![
+        "IoU and its 95 % interval; above all three chance levels",
+        "IoU and its 95 % interval; not known to be above them",
         "Chance: all-white heatmap",
         "Chance: random heatmap of equal area",
         "Chance: mean of the five other masks",
     ];
-    svg.legend(y, &items.map(str::to_owned), |svg, item, [x, y]| match item {
+    if some_are_thin {
+        items.push("Few people or pictures: thin evidence");
+    }
+    let items: Vec<String> = items.into_iter().map(str::to_owned).collect();
+    svg.legend(y, &items, |svg, item, [x, y]| match item {
         0 | 1 => {
             draw_whisker(svg, [x - 12.0, x + 12.0], y);
             draw_dot(svg, [x, y], item == 0);
         }
         2 => ALL_WHITE.draw(svg, [x, y]),
         3 => RANDOM.draw(svg, [x, y]),
+        5 => svg.text([x, y + 4.5], 13.0, r#"text-anchor="middle""#, "†"),
         _ => OTHER_MASKS.draw(svg, [x, y]),
     })
 }
@@ -311,7 +345,9 @@ mod tests {
             all_white: 0.2,
             random: 0.12,
             other_masks: 0.25,
+            above_chance: Some([low - 0.25, low - 0.15]),
             n: 41,
+            is_thin: false,
         }
     }
 
@@ -322,16 +358,14 @@ mod tests {
     }
 
     #[test]
-    fn a_dot_is_filled_only_above_all_three_levels() {
+    fn a_dot_is_filled_only_where_all_of_the_interval_is_above_chance() {
         let anger = |low| row("a", Expression::Anger, low);
         assert!(anger(0.26).is_above_chance());
         assert!(!anger(0.25).is_above_chance(), "at a level is not above it");
-        assert!(!anger(0.21).is_above_chance(), "above two of three");
-        assert!(!IouRow { all_white: 0.3, ..anger(0.26) }.is_above_chance());
-        assert!(!IouRow { random: 0.3, ..anger(0.26) }.is_above_chance());
-        assert!(!IouRow { interval: None, ..anger(0.9) }.is_above_chance());
-        assert!(!IouRow { other_masks: f64::NAN, ..anger(0.9) }.is_above_chance());
-        assert!(!IouRow { interval: Some([0.9, f64::NAN]), ..anger(0.9) }.is_above_chance());
+        assert!(!anger(0.21).is_above_chance());
+        assert!(!IouRow { above_chance: None, ..anger(0.9) }.is_above_chance());
+        assert!(!IouRow { iou: f64::NAN, ..anger(0.9) }.is_above_chance());
+        assert!(!IouRow { above_chance: Some([0.9, f64::NAN]), ..anger(0.9) }.is_above_chance());
 
         let rows = [row("a", Expression::Fear, 0.1), row("a", Expression::Anger, 0.3)];
         let elements = read(&iou_svg("overlap", &rows));
@@ -353,10 +387,28 @@ mod tests {
     }
 
     #[test]
+    fn pictures_of_some_panels_each_have_one_scale_and_mark_thin_evidence() {
+        let thin = IouRow { is_thin: true, ..row("b", Expression::Fear, 0.1) };
+        let rows = [row("a", Expression::Fear, 0.8), thin, row("c", Expression::Fear, 0.1)];
+        let pictures: Vec<Vec<Element>> =
+            iou_svgs("overlap", &rows, 1).iter().map(|picture| read(picture)).collect();
+        assert_eq!(pictures.len(), 3);
+        for (picture, (name, is_thin)) in
+            pictures.iter().zip([("a", false), ("b", true), ("c", false)])
+        {
+            let texts = texts(picture);
+            assert!(texts.contains(&name) && texts.contains(&"1.0"), "the largest of all is 0.9");
+            assert_eq!(texts.contains(&"41†"), is_thin);
+            assert_eq!(texts.contains(&"Few people or pictures: thin evidence"), is_thin);
+        }
+    }
+
+    #[test]
     fn unknown_figures_are_dashes_and_no_marks() {
         let unknown = IouRow {
             iou: f64::NAN,
             interval: Some([f64::NAN, 0.4]),
+            above_chance: Some([f64::NAN, 0.1]),
             all_white: f64::INFINITY,
             ..row("a", Expression::Anger, 0.3)
         };

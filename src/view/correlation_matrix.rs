@@ -84,7 +84,9 @@ pub fn svg(
 
 /// The tree over the columns, growing upwards from `top`, with the axis of its heights at the left.
 fn draw_tree(svg: &mut Svg, linkage: &[Merge], order: &[usize], [left, top]: [f64; 2], cell: f64) {
-    let ticks = Ticks::up_to(largest_height(linkage), 3);
+    let height = largest_height(linkage);
+    // Equal heatmaps are apart by rounding only: no axis of ticks such as 0.0000000000000001.
+    let ticks = Ticks::up_to(if height < 1e-6 { 0.0 } else { height }, 3);
     let foot = top - 7.0;
     let x_of = |place: f64| left + place * cell;
     let y_of = |height: f64| foot - height / ticks.end() * (TREE - 17.0);
@@ -137,9 +139,9 @@ fn draw_cells(
     }
 }
 
-/// Two decimals without the zero before the point, as correlations are often printed: the cells are narrow.
+/// Two decimals without what a narrow cell has no room for: the zero before the point, and those after a 1.
 fn short(correlation: f64) -> String {
-    number(correlation, 2).replace("0.", ".")
+    number(correlation, 2).replace("0.", ".").replace("1.00", "1")
 }
 
 /// What the colours mean.
@@ -233,6 +235,20 @@ mod tests {
         assert_eq!(cells.count(), 3600);
         let values = texts(&elements).iter().filter(|text| text.starts_with(".9")).count();
         assert_eq!(values, 0, "no values where cells are small");
+    }
+
+    #[test]
+    fn heatmaps_that_are_equal_but_for_rounding_are_drawn_as_equal() {
+        let drawing = drawn(&[0.0, 1e-16, 0.004], |number| number.to_string());
+        let elements = read(&drawing);
+        assert_eq!(
+            texts(&elements).iter().filter(|&&text| text == "1").count(),
+            9 + 2,
+            "nine cells and a name twice"
+        );
+        let equal = drawn(&[0.0, 1e-16], |number| number.to_string());
+        let elements = read(&equal);
+        assert!(texts(&elements).iter().all(|text| text.len() < 60 && !text.starts_with("0.000")));
     }
 
     #[test]

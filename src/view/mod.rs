@@ -8,8 +8,12 @@ pub mod curves;
 pub mod dendrogram;
 pub mod heatmap_grid;
 mod heatmap_panel;
+pub mod html;
 pub mod overlay;
+pub mod report;
 mod svg;
 #[cfg(test)]
 mod svg_check;
 pub mod text;
+#[cfg(test)]
+mod xml_check;

@@ -1,0 +1,191 @@
+//! Whether explanations can be trusted, and whether another study says the same.
+
+use super::counted;
+use crate::expression::Expression;
+use crate::study::{Agreement, CheckMeans, FEW_PEOPLE, NetworkResult, RelevanceMean, Results};
+use crate::view::html::{MISSING, Table, escape, number, paragraph};
+
+/// Checks face by face, and where relevance lies.
+pub fn checks(results: &Results) -> String {
+    let mut text = checks_table(results);
+    text += "<h3>Where relevance lies, face by face</h3>\n";
+    text += &paragraph(
+        "Mass: the share of the relevance for the class that lies inside a region. Rank accuracy: of the most relevant pixels, as many as the region has, the share inside. Both are good when they are above \
+         chance, the region’s share of the face crop. Unlike the IoU they need no threshold and no averaged heatmap.",
+    );
+    let caption = |what: &str| {
+        format!(
+            "<strong>Relevance in {what}</strong>, means over the explained faces of each network and expression (LIME, {} samples); high is good, chance beside. n: column faces.",
+            results.configuration.samples
+        )
+    };
+    text += &relevance_table(results, |network| &network.in_mask)
+        .finish("Relevance in the Ekman mask", &caption("the Ekman mask of the expression"));
+    if results.networks.iter().any(|network| !network.in_moved.is_empty()) {
+        text += &relevance_table(results, |network| &network.in_moved).finish(
+            "Relevance in what moved",
+            &caption("the region that truly moved (at least a quarter of the picture’s largest displacement)"),
+        );
+    } else {
+        text += "<p>The pictures came without a record of what truly moved, so relevance cannot be held against that. Rendered faces of <code>scripts/synthesise</code> have one.</p>\n";
+    }
+    text
+}
+
+fn checks_table(results: &Results) -> String {
+    if results.networks.iter().all(|network| network.checks.is_none()) {
+        return "<p>No explanation was checked: <code>ferscope study --checks</code> does that.</p>\n"
+            .to_owned();
+    }
+    let mut table = Table::new(&[
+        "network",
+        "faces",
+        "deletion",
+        "random order",
+        "insertion",
+        "random order",
+        "repeatability",
+        "shuffled weights",
+        "faces that count",
+    ]);
+    for network in &results.networks {
+        let cells: [String; 8] = match network.checks {
+            None => std::array::from_fn(|_| MISSING.to_owned()),
+            Some(CheckMeans {
+                faces,
+                deletion,
+                insertion,
+                deletion_random,
+                insertion_random,
+                repeat_correlation,
+                shuffled_correlation,
+                shuffled_faces,
+            }) => [
+                faces.to_string(),
+                number(deletion, 3),
+                number(deletion_random, 3),
+                number(insertion, 3),
+                number(insertion_random, 3),
+                number(repeat_correlation, 3),
+                number(shuffled_correlation.unwrap_or(f64::NAN), 3),
+                shuffled_faces.to_string(),
+            ],
+        };
+        table.row("", &network.network, &cells);
+    }
+    let guide = "<ul>
+<li><strong>Deletion</strong>: the class’s probability while superpixels are blacked out, the most relevant first (area under the curve). Low is good: below that of a random order.</li>
+<li><strong>Insertion</strong>: the same while they are shown one after another on black. High is good: above that of a random order.</li>
+<li><strong>Repeatability</strong>: correlation of two explanations of one face from different samples. High is good, 1 the most; a low one asks for more samples.</li>
+<li><strong>Shuffled weights</strong>: size of the correlation with the explanation of a network whose weights were shuffled (parameter randomisation). Low is good: an explanation that stays the same does not
+depend on what the network has learnt. Only faces count for which the shuffled network distinguished anything.</li>
+</ul>
+";
+    let caption = format!(
+        "<strong>Checks of single explanations</strong>, means over at most {} of each training and expression; random orders: {} for each face. n: columns faces and faces that count.",
+        counted(results.configuration.checks, "face", "faces"),
+        crate::study::RANDOM_ORDERS
+    );
+    guide.to_owned() + &table.finish("Checks", &caption)
+}
+
+fn relevance_table(
+    results: &Results,
+    means: impl Fn(&NetworkResult) -> &Vec<RelevanceMean>,
+) -> Table {
+    let mut table = Table::new(&["expression", "faces", "mass", "rank accuracy", "chance"]);
+    for network in &results.networks {
+        table.group(&network.network);
+        for mean in means(network) {
+            let figures = [mean.mass, mean.rank, mean.chance].map(|figure| number(figure, 3));
+            let mut cells = vec![mean.faces.to_string()];
+            cells.extend(figures);
+            table.row("", mean.expression.name(), &cells);
+        }
+    }
+    table
+}
+
+/// How much overlaps move from one study to another.
+pub fn agreement(name: &str, other: &str, results: &Results, agreement: &Agreement) -> String {
+    let mut text = format!(
+        "<p>How far the same figures are from each other in two studies: <em>here</em> is {}, <em>there</em> is {}. A difference that is small beside the interval says that the
+result does not hang on what differs between them.</p>\n",
+        escape(name),
+        escape(other)
+    );
+    text += &if agreement.differences.is_empty() {
+        paragraph("Both have the same configuration, networks and number of pictures.")
+    } else {
+        let items: Vec<String> = agreement
+            .differences
+            .iter()
+            .map(|difference| format!("<li>{}</li>\n", escape(difference)))
+            .collect();
+        format!("<p>What differs:</p>\n<ul>\n{}</ul>\n", items.concat())
+    };
+    let mut table = Table::new(&[
+        "expression",
+        "faces here",
+        "faces there",
+        "IoU here",
+        "95 % interval here",
+        "IoU there",
+        "there − here",
+        "correlation of the heatmaps",
+    ]);
+    for network in &results.networks {
+        let Some(mean) = agreement.mean_absolute_difference(Some(&network.network)) else {
+            continue;
+        };
+        table.group(&network.network);
+        for expression in Expression::SIX {
+            let is_pair = |pair: &&crate::study::OverlapPair| {
+                pair.network == network.network && pair.expression == expression
+            };
+            let Some(pair) = agreement.pairs.iter().find(is_pair) else { continue };
+            let intervals =
+                results.pooled(&network.network, expression).and_then(|row| row.intervals);
+            let interval = intervals.map_or_else(
+                || MISSING.to_owned(),
+                |each| format!("{} to {}", number(each.iou[0], 3), number(each.iou[1], 3)),
+            );
+            let [here, there] = pair.iou.map(|iou| number(iou, 3));
+            let is_thin = pair.people.map(|people| people < FEW_PEOPLE);
+            let [faces_here, faces_there] = [0, 1].map(|side| {
+                format!("{}{}", pair.explanations[side], if is_thin[side] { " †" } else { "" })
+            });
+            let cells = [
+                faces_here,
+                faces_there,
+                here,
+                interval,
+                there,
+                number(pair.difference(), 3),
+                number(pair.correlation, 3),
+            ];
+            table.row(if is_thin.contains(&true) { "thin" } else { "" }, expression.name(), &cells);
+        }
+        add_mean(&mut table, "mean absolute", mean);
+    }
+    if let Some(mean) = agreement.mean_absolute_difference(None) {
+        table.group("All");
+        add_mean(&mut table, "mean absolute", mean);
+        text += &format!(
+            "<p>Over {} the IoU moves by <strong>{}</strong> on average (mean absolute difference).</p>\n",
+            counted(agreement.pairs.len(), "heatmap", "heatmaps"),
+            number(mean, 3)
+        );
+    }
+    let caption = format!(
+        "<strong>IoU in two studies.</strong> Pooled heatmaps of each network and expression that both have, measured as above; the last column is the mean-centred correlation of the two heatmaps. n: columns faces; \
+         †: of fewer than {FEW_PEOPLE} people, or pictures where people are not known."
+    );
+    text + &table.finish("Overlaps of two studies", &caption)
+}
+
+fn add_mean(table: &mut Table, name: &str, mean: f64) {
+    let mut cells = vec![MISSING.to_owned(); 7];
+    cells[5] = number(mean, 3);
+    table.row("mean", name, &cells);
+}

@@ -1,0 +1,391 @@
+//! A study as one page: everything in it, nothing fetched, no script.
+
+mod checks;
+mod networks;
+mod overlap;
+
+use super::html::{Table, escape, number, paragraph};
+use crate::explain::Estimator;
+use crate::heatmap::Clipping;
+use crate::study::{Agreement, FEW_PEOPLE, Results};
+
+/// Characters of a checksum that are shown.
+const CHECKSUM: usize = 12;
+
+/// What a page tells of.
+pub struct Report<'a> {
+    /// Name of the study's file.
+    pub name: &'a str,
+    /// Of the study.
+    pub results: &'a Results,
+    /// The name of another study's file, and how its overlaps agree.
+    pub other: Option<(&'a str, &'a Agreement)>,
+}
+
+/// A part of the page under a heading.
+struct Section {
+    /// What links point at.
+    id: &'static str,
+    title: &'static str,
+    /// HTML.
+    content: String,
+}
+
+/// Draws a study as a page of HTML. The same results give the same bytes.
+pub fn page(report: &Report) -> String {
+    let results = report.results;
+    let mut sections = vec![
+        Section { id: "studied", title: "What was studied", content: studied(results) },
+        Section { id: "words", title: "In plain words", content: in_words(results) },
+        Section {
+            id: "overlap",
+            title: "Overlap with the Ekman masks",
+            content: overlap::overlaps(results),
+        },
+        Section { id: "heatmaps", title: "Heatmaps", content: overlap::heatmaps(results) },
+    ];
+    if results.networks.len() > 1 {
+        let content = networks::likeness(results);
+        sections.push(Section { id: "likeness", title: "How alike the networks are", content });
+    }
+    sections.extend([
+        Section {
+            id: "classification",
+            title: "What the networks read",
+            content: networks::classification(results),
+        },
+        Section {
+            id: "checks",
+            title: "Checks of the explanations",
+            content: checks::checks(results),
+        },
+    ]);
+    if let Some((name, agreement)) = report.other {
+        let content = checks::agreement(report.name, name, results, agreement);
+        sections.push(Section { id: "agreement", title: "Beside another study", content });
+    }
+    sections.push(Section {
+        id: "limits",
+        title: "What these numbers do not say",
+        content: limits(results),
+    });
+
+    let name = escape(report.name);
+    let style = include_str!("style.css");
+    let mut contents = String::new();
+    let mut body = String::new();
+    for (number, Section { id, title, content }) in (1..).zip(&sections) {
+        contents += &format!("<li><a href=\"#{id}\">{title}</a></li>\n");
+        body += &format!(
+            "<section aria-labelledby=\"{id}\">\n<h2 id=\"{id}\">{number}. {title}</h2>\n{content}</section>\n"
+        );
+    }
+    // A number and its unit stay on one line.
+    let body = body.replace(" %", "\u{a0}%");
+    let networks = counted(results.networks.len(), "network", "networks");
+    let pictures = counted(results.pictures.listed, "picture", "pictures");
+    let software = concat!("ferscope ", env!("CARGO_PKG_VERSION"));
+    format!(
+        r##"<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8" />
+<meta name="viewport" content="width=device-width, initial-scale=1" />
+<meta name="generator" content="{software}" />
+<title>{name}: where networks look in faces</title>
+<link rel="icon" href="data:," />
+<style>
+{style}</style>
+</head>
+<body>
+<header>
+<h1>Where networks look in faces: {name}</h1>
+<p class="lead">{networks}, {pictures}. Heatmaps of explanations beside the regions that the muscles of each expression move.</p>
+{banner}</header>
+<nav aria-labelledby="contents">
+<p id="contents">Contents</p>
+<ol>
+{contents}</ol>
+</nav>
+<main>
+{body}</main>
+<footer><p>Made by {software} from a study by {made}. Method: Gaya-Morey, Ramis-Guarinos, Manresa-Yee and Buades-Rubio, “Unveiling the Human-like
+Similarities of Automatic Facial Expression Recognition”, doi 10.1007/s11042-024-20090-5. This page holds no picture of a person and fetches nothing.</p></footer>
+</body>
+</html>
+"##,
+        banner = banner(results),
+        made = escape(&results.configuration.software),
+    )
+}
+
+/// `1 face`, `2 faces`.
+fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
+/// What is resampled and counted as independent.
+fn people(results: &Results) -> &'static str {
+    if results.pictures.subjects.is_some() { "people" } else { "pictures" }
+}
+
+/// Replicates of the bootstrap; none without intervals.
+fn replicates(results: &Results) -> Option<usize> {
+    results.heatmaps.iter().find_map(|row| row.intervals).map(|intervals| intervals.replicates)
+}
+
+/// Says loudly where there is more to come.
+fn banner(results: &Results) -> String {
+    let progress = results.progress;
+    if progress.is_complete() {
+        return String::new();
+    }
+    let mut text = format!(
+        "This study is not complete: {} drawn so far, {} explained, {} failed, {} missing.",
+        counted(progress.drawn, "face", "faces"),
+        progress.explained,
+        progress.failed,
+        progress.missing()
+    );
+    text += if progress.finished {
+        " It is a part: add the other parts with ferscope merge."
+    } else {
+        " It was stopped: give the same ferscope study command again. More faces may be drawn then."
+    };
+    text += " Every figure below may still change.";
+    format!("<p class=\"banner\" role=\"note\">{}</p>\n", escape(&text))
+}
+
+fn studied(results: &Results) -> String {
+    let (configuration, pictures) = (&results.configuration, &results.pictures);
+    let progress = results.progress;
+    let mut facts: Vec<(&str, String)> = Vec::new();
+    facts.push((
+        "Pictures",
+        format!(
+            "{} listed; {} without a face that could be found and read",
+            pictures.listed, pictures.without_face
+        ),
+    ));
+    facts.push((
+        "People",
+        pictures.subjects.map_or_else(
+            || "not known: each picture counts as another person".to_owned(),
+            |subjects| subjects.to_string(),
+        ),
+    ));
+    facts.push((
+        "Labels",
+        match pictures.labelled {
+            0 => "none: what the pictures show is not known".to_owned(),
+            labelled => format!("known for {labelled} of {}", pictures.listed),
+        },
+    ));
+    let state = match progress.missing() {
+        0 if progress.is_complete() => "all are done",
+        0 => "more may be drawn",
+        _ => "the study is not complete",
+    };
+    facts.push((
+        "Faces",
+        format!(
+            "at most {} drawn for each network and predicted expression; {} drawn, {} explained, {} failed: {state}",
+            configuration.per_class, progress.drawn, progress.explained, progress.failed
+        ),
+    ));
+    let design = match configuration.design.as_str() {
+        "iid" => "iid: independent fair bits, the paper’s".to_owned(),
+        "hadamard" => "hadamard: orthogonal columns with complements".to_owned(),
+        other => other.to_owned(),
+    };
+    let estimator = match configuration.estimator {
+        Estimator::Ridge => "ridge: LIME’s own regression on the network’s answers",
+        Estimator::Imitation => "imitation: LIME’s regression on a model of the network’s answers",
+    };
+    facts.push((
+        "Explanations",
+        format!("LIME, {} samples of about 30 superpixels each", configuration.samples),
+    ));
+    facts.push(("Design", design));
+    facts.push(("Estimator", estimator.to_owned()));
+    facts.push(("Ekman masks", configuration.masks.to_string()));
+    facts.push((
+        "Clipping",
+        match configuration.clip {
+            Clipping::Last => {
+                "last: signed relevance is averaged, then what speaks against the class is set to 0"
+            }
+            Clipping::First => {
+                "first, as in the paper: what speaks against the class is set to 0 in each face, then averaged"
+            }
+        }
+        .to_owned(),
+    ));
+    facts.push((
+        "Intervals",
+        replicates(results).map_or_else(
+            || "none were computed".to_owned(),
+            |replicates| {
+                format!("95 %, by a bootstrap over {}, {replicates} replicates", people(results))
+            },
+        ),
+    ));
+    facts.push((
+        "Checks",
+        match configuration.checks {
+            0 => "none were done".to_owned(),
+            some => format!(
+                "of the first {} drawn for each network and expression",
+                counted(some, "face", "faces")
+            ),
+        },
+    ));
+    facts.push(("Seed", configuration.seed.to_string()));
+    facts.push((
+        "Face detector",
+        format!(
+            "{}, {} false faces expected per picture",
+            configuration.detector, configuration.epsilon
+        ),
+    ));
+    facts.push(("Landmark model", configuration.landmark_model.clone()));
+    facts.push(("Software", configuration.software.clone()));
+
+    let mut text = String::from("<dl>\n");
+    for (name, fact) in facts {
+        text += &format!("<dt>{name}</dt><dd>{}</dd>\n", escape(&fact));
+    }
+    text + "</dl>\n" + &trainings(results)
+}
+
+fn trainings(results: &Results) -> String {
+    let mut table = Table::of_words(&["network", "training", "SHA-256 of its file"]);
+    for network in &results.networks {
+        for training in &network.trainings {
+            let fold =
+                training.fold.map_or("the only one".to_owned(), |fold| format!("fold {fold}"));
+            let checksum: String = training.sha256.chars().take(CHECKSUM).collect();
+            table.row("", &training.name, &[fold, format!("{checksum}…")]);
+        }
+    }
+    let caption = format!(
+        "<strong>Networks.</strong> {} of {}; each file is named by the beginning of its checksum.",
+        counted(
+            results.networks.iter().map(|network| network.trainings.len()).sum(),
+            "training",
+            "trainings"
+        ),
+        counted(results.networks.len(), "network", "networks"),
+    );
+    table.finish("Networks", &caption)
+}
+
+fn in_words(results: &Results) -> String {
+    let mut text = String::from(
+        "<p><strong>How to read an overlap.</strong> The explanations of many faces that a network reads as one expression are averaged on a standard face: the <em>heatmap</em>. What is brighter
+than a threshold is where the network looks. The <em>Ekman mask</em> is where the muscles of the expression move the face. The overlap, IoU (intersection over union), is the area
+that both cover, divided by the area that at least one covers: 0, they do not touch; 1, they are the same. Some overlap comes by chance, so an IoU means
+something only when it is above all of three chance levels:</p>
+<ul>
+<li><strong>all white</strong>: a heatmap that marks the whole face;</li>
+<li><strong>random</strong>: as many pixels as the heatmap marks, scattered at random;</li>
+<li><strong>other masks</strong>: the same heatmap against the masks of the five other expressions, on average.</li>
+</ul>\n",
+    );
+    text += &match replicates(results) {
+        Some(replicates) => format!(
+            "<p>Other {people} would have given other heatmaps. So the {people} are drawn anew, with repetition, {replicates} times; a network counts as better than
+chance for an expression when its IoU is above the highest of the three levels in 97.5 % of these draws.</p>\n",
+            people = people(results)
+        ),
+        None => paragraph(
+            "No intervals were computed, so nothing here can be told from chance.",
+        ),
+    };
+    text += "<ul>\n";
+    for network in &results.networks {
+        let verdict = network
+            .verdict
+            .strip_prefix(&format!("{}: ", network.network))
+            .unwrap_or(&network.verdict);
+        text += &format!(
+            "<li><strong>{}</strong> {}.{}</li>\n",
+            escape(&network.network),
+            escape(verdict),
+            escape(&thin_words(results, &network.network))
+        );
+    }
+    text + "</ul>\n"
+}
+
+/// Which of a network's heatmaps are thin evidence, in a sentence; empty where none is.
+fn thin_words(results: &Results, network: &str) -> String {
+    let of_network = |row: &&crate::study::HeatmapResult| {
+        row.overlap.network == network && row.overlap.fold.is_none()
+    };
+    let all = results.heatmaps.iter().filter(of_network).count();
+    let thin: Vec<String> = results
+        .heatmaps
+        .iter()
+        .filter(of_network)
+        .filter(|row| row.is_thin())
+        .map(|row| format!("{} ({})", row.overlap.expression, row.people))
+        .collect();
+    match thin.len() {
+        0 => String::new(),
+        count if count == all => {
+            format!(
+                " Thin evidence: every heatmap is of fewer than {FEW_PEOPLE} {}.",
+                people(results)
+            )
+        }
+        _ => format!(
+            " Thin evidence, fewer than {FEW_PEOPLE} {}: {}.",
+            people(results),
+            thin.join(", ")
+        ),
+    }
+}
+
+fn limits(results: &Results) -> String {
+    let judged = results
+        .heatmaps
+        .iter()
+        .filter(|row| row.overlap.fold.is_none() && row.intervals.is_some())
+        .count();
+    let people = people(results);
+    let mut points = vec![
+        "An IoU is readable only beside its chance levels. In the paper’s own twelve networks the mean IoU with the own expression’s mask is 0.269, with the masks of the five other expressions 0.262, and \
+         that of an all-white heatmap 0.258; 54 % of the 72 heatmaps do not beat the all-white one. Margins of that size are the rule, and random pixels, being scattered, are an easy opponent."
+            .to_owned(),
+        "An explanation says what the network reacts to when parts of the face are blacked out. A face with black patches is no natural face, and LIME’s linear model tells only part of the reaction. \
+         A superpixel is about a thirtieth of the face: what is smaller cannot be told apart."
+            .to_owned(),
+        "The faces are those that a network reads as an expression, rightly or wrongly. A heatmap tells where it looks when it says fear, not where fear shows."
+            .to_owned(),
+        "The masks are one reading of which muscles make an expression and where they lie, the same for every face. A network may look elsewhere for a good reason."
+            .to_owned(),
+        format!(
+            "An interval says how far a figure would move with other {people} of the same kind. It knows nothing of another training, other masks, another population or another seed: do the study again \
+             with another <code>--seed</code> and put both beside each other with <code>--compare-with</code>."
+        ),
+        "How alike two networks can be is limited by how alike two trainings of one network are: 0.77 on average in the paper’s heatmaps."
+            .to_owned(),
+        "What is found on these pictures holds for pictures like them. Painted, rendered or posed faces say little about faces in daily life, and accuracy may differ with age, skin colour and sex."
+            .to_owned(),
+    ];
+    if judged > 1 {
+        points.push(format!(
+            "{judged} heatmaps are judged one by one. If every one of them were exactly at its chance level, about {} would still be called better than chance by luck.",
+            number(judged as f64 / 40.0, 1)
+        ));
+    }
+    let mut text = String::from("<ul>\n");
+    for point in points {
+        text += &format!("<li>{point}</li>\n");
+    }
+    text + "</ul>
+<p class=\"note\"><strong>What this must not be used for.</strong> A network names what a face looks like to it; it does not know what a person feels, and a heatmap that agrees with the
+masks does not make it right. Neither may be used to judge a person: not for hiring, schooling, policing, insurance, medical or credit decisions, not to infer
+emotions at work or in schools, not for surveillance, and not on people who were not told.</p>\n"
+}
