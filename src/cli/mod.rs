@@ -7,6 +7,7 @@ mod compare;
 mod crop;
 mod doctor;
 mod explain;
+mod export;
 mod instrument;
 mod masks;
 mod merge;
@@ -14,12 +15,14 @@ mod models;
 mod output;
 mod progress;
 mod study;
+mod table_file;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
 use crate::network::NetworkError;
+use crate::store::StoreError;
 use output::complain;
 
 /// Why a command stopped. What went wrong with single inputs is told as it happens and ends in exit code 1.
@@ -45,6 +48,12 @@ pub enum Failure {
 impl From<NetworkError> for Failure {
     fn from(error: NetworkError) -> Self {
         Failure::Model(error.to_string())
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        study::store_failure(error)
     }
 }
 
@@ -82,6 +91,7 @@ enum Command {
     Compare(compare::Args),
     Study(study::Args),
     Merge(merge::Args),
+    Export(export::Args),
     Masks(masks::Args),
     Models(models::Args),
     Bench(bench::Args),
@@ -102,6 +112,7 @@ pub fn main() -> ExitCode {
         Command::Compare(args) => compare::run(&args),
         Command::Study(args) => study::run(&args),
         Command::Merge(args) => merge::run(&args),
+        Command::Export(args) => export::run(&args),
         Command::Masks(args) => masks::run(&args),
         Command::Models(args) => models::run(&args),
         Command::Bench(args) => bench::run(&args),

@@ -4,6 +4,7 @@ mod bootstrap;
 mod pictures;
 mod results;
 mod run;
+pub mod tables;
 
 pub use pictures::{Listed, PicturesError, list};
 pub use results::*;

@@ -8,6 +8,7 @@ pub mod curves;
 pub mod dendrogram;
 pub mod heatmap_grid;
 mod heatmap_panel;
+pub mod markdown;
 pub mod overlay;
 mod svg;
 #[cfg(test)]
