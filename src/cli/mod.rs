@@ -7,6 +7,7 @@ mod compare;
 mod crop;
 mod doctor;
 mod explain;
+mod export;
 mod instrument;
 mod masks;
 mod merge;
@@ -15,12 +16,14 @@ mod output;
 mod progress;
 mod report;
 mod study;
+mod table_file;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
 use crate::network::NetworkError;
+use crate::store::StoreError;
 use output::complain;
 
 /// Why a command stopped. What went wrong with single inputs is told as it happens and ends in exit code 1.
@@ -46,6 +49,12 @@ pub enum Failure {
 impl From<NetworkError> for Failure {
     fn from(error: NetworkError) -> Self {
         Failure::Model(error.to_string())
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        study::store_failure(error)
     }
 }
 
@@ -84,6 +93,7 @@ enum Command {
     Study(study::Args),
     Merge(merge::Args),
     Report(report::Args),
+    Export(export::Args),
     Masks(masks::Args),
     Models(models::Args),
     Bench(bench::Args),
@@ -105,6 +115,7 @@ pub fn main() -> ExitCode {
         Command::Study(args) => study::run(&args),
         Command::Merge(args) => merge::run(&args),
         Command::Report(args) => report::run(&args),
+        Command::Export(args) => export::run(&args),
         Command::Masks(args) => masks::run(&args),
         Command::Models(args) => models::run(&args),
         Command::Bench(args) => bench::run(&args),

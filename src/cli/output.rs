@@ -1,7 +1,9 @@
 //! Writing results: only below `--out`, and never over an existing result unless forced; telling what went wrong.
 
+use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use image::ImageEncoder;
 use image::codecs::png::PngEncoder;
@@ -32,15 +34,41 @@ pub fn create_folder_of(path: &Path) -> Result<(), Failure> {
 
 /// Writes a whole file: under another name first, so that a power cut leaves the old file or the new one.
 pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    let partial = partial_name(path);
-    remove_file(&partial)?;
-    let write = || {
-        let mut file = std::fs::File::create_new(&partial)?;
-        file.write_all(bytes)?;
-        file.sync_data()?;
-        std::fs::rename(&partial, path)
-    };
-    write().map_err(|error| failed(path, error))
+    let file = WholeFile::begin(path)?;
+    file.writer().write_all(bytes).map_err(|error| failed(path, error))?;
+    file.finish()
+}
+
+/// A file that is written piece by piece, and has its name once it is whole.
+pub struct WholeFile {
+    file: Arc<File>,
+    path: PathBuf,
+}
+
+impl WholeFile {
+    /// Begins it, under another name.
+    pub fn begin(path: &Path) -> Result<Self, Failure> {
+        let partial = partial_name(path);
+        remove_file(&partial)?;
+        let file = File::create_new(&partial).map_err(|error| failed(path, error))?;
+        Ok(WholeFile { file: Arc::new(file), path: path.to_owned() })
+    }
+
+    /// What takes its bytes.
+    pub fn writer(&self) -> Arc<File> {
+        self.file.clone()
+    }
+
+    /// The name it will have.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Gives it its name.
+    pub fn finish(self) -> Result<(), Failure> {
+        let rename = || std::fs::rename(partial_name(&self.path), &self.path);
+        self.file.sync_data().and_then(|()| rename()).map_err(|error| failed(&self.path, error))
+    }
 }
 
 /// The name that a file has while it is written.
@@ -158,7 +186,7 @@ impl Table {
     /// A table at `target`, in place of what is there.
     pub fn in_file(target: &Path) -> Result<Self, Failure> {
         remove_file(target)?;
-        let file = std::fs::File::create_new(target).map_err(|error| failed(target, error))?;
+        let file = File::create_new(target).map_err(|error| failed(target, error))?;
         Ok(Table { writer: csv::Writer::from_writer(Box::new(file)), target: target.to_owned() })
     }
 

@@ -69,6 +69,16 @@ impl Overlap {
         }
     }
 
+    /// How much the intersection over union is above the mean with the other expressions' masks.
+    pub fn margin(&self) -> f64 {
+        self.iou - self.iou_other_masks
+    }
+
+    /// How much the intersection over union is above the highest of the three chance levels.
+    pub fn above_chance(&self) -> f64 {
+        self.iou - self.iou_all_white.max(self.iou_random).max(self.iou_other_masks)
+    }
+
     /// The mean of every figure; none of no overlap.
     pub fn mean(overlaps: &[Self]) -> Option<Self> {
         if overlaps.is_empty() {

@@ -56,6 +56,24 @@ pub enum Aggregation {
     MeanOverFolds,
 }
 
+impl Aggregation {
+    /// The name, as in JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pooled => "pooled",
+            Self::MeanOverFolds => "mean-over-folds",
+        }
+    }
+
+    /// Where the paper's authors published this one.
+    pub const fn published_as(self) -> &'static str {
+        match self {
+            Self::Pooled => "Table 3 of the preprint",
+            Self::MeanOverFolds => "the later table",
+        }
+    }
+}
+
 /// Means of the overlaps over networks and expressions: every pair of both counts the same, however many folds it has.
 #[derive(Clone, Debug, Serialize)]
 pub struct Means {

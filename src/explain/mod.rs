@@ -135,6 +135,14 @@ pub enum Estimator {
 }
 
 impl Estimator {
+    /// The name, as on the command line and in JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ridge => "ridge",
+            Self::Imitation => "imitation",
+        }
+    }
+
     /// The better one for an economical design of so many samples.
     pub fn economical(samples: usize) -> Self {
         if samples <= MOST_IMITATED_SAMPLES { Self::Imitation } else { Self::Ridge }

@@ -11,7 +11,7 @@ mod tract;
 
 pub use spec::{
     Colour, Golden, InputSpec, Job, Layout, Manifest, ManifestError, ModelSpec, OutputSpec,
-    PredictorSpec,
+    PredictorSpec, check_name,
 };
 pub use tract::{Network, NetworkError};
 

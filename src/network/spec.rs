@@ -320,25 +320,7 @@ impl ModelSpec {
     /// What the form of the file cannot say.
     fn check(&self) -> Result<(), String> {
         let name = &self.name;
-        // The name becomes part of the names of files below --out.
-        let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-        if name.is_empty() || name.starts_with('.') || !name.chars().all(is_plain) {
-            return Err(format!(
-                "the name `{name}` is not usable in file names: give `name` letters, digits, `-`, `_` and `.` only"
-            ));
-        }
-        if name.len() > LONGEST_NAME {
-            return Err(format!(
-                "the name `{name}` is too long for file names: give a `name` of at most {LONGEST_NAME} characters"
-            ));
-        }
-        // <Network>_CV<k>_<Expression>_heatmap.png is the heatmap of a fold.
-        let fold = name.rsplit_once("_CV").map(|(_, fold)| fold);
-        if fold.is_some_and(|fold| fold.parse::<u32>().is_ok()) {
-            return Err(format!(
-                "the name `{name}` would be read as a fold of a cross-validation: give another `name`"
-            ));
-        }
+        check_name(name)?;
         if self.job == Job::Expression {
             if self.classes.len() < 2 {
                 return Err(format!(
@@ -356,6 +338,32 @@ impl ModelSpec {
         }
         Ok(())
     }
+}
+
+/// Whether a network's name can be part of the names of files.
+///
+/// # Errors
+/// When it cannot; the message says why.
+pub fn check_name(name: &str) -> Result<(), String> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    if name.is_empty() || name.starts_with('.') || !name.chars().all(is_plain) {
+        return Err(format!(
+            "the name `{name}` is not usable in file names: give `name` letters, digits, `-`, `_` and `.` only"
+        ));
+    }
+    if name.len() > LONGEST_NAME {
+        return Err(format!(
+            "the name `{name}` is too long for file names: give a `name` of at most {LONGEST_NAME} characters"
+        ));
+    }
+    // <Network>_CV<k>_<Expression>_heatmap.png is the heatmap of a fold.
+    let fold = name.rsplit_once("_CV").map(|(_, fold)| fold);
+    if fold.is_some_and(|fold| fold.parse::<u32>().is_ok()) {
+        return Err(format!(
+            "the name `{name}` would be read as a fold of a cross-validation: give another `name`"
+        ));
+    }
+    Ok(())
 }
 
 fn read_toml<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, ManifestError> {

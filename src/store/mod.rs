@@ -429,19 +429,12 @@ impl Store {
     /// # Errors
     /// When the file cannot be read.
     pub fn unexplained(&self, network: usize) -> Result<Vec<Drawn>> {
-        let query = "SELECT picture, face, expression, place FROM explanation
+        let query = "SELECT * FROM explanation
                      WHERE network = ? AND weights IS NULL AND problem IS NULL ORDER BY picture, face";
         let rows = || {
             let mut statement = self.connection.prepare_cached(query)?;
             statement
-                .query_map([network as i64], |row| {
-                    Ok(Drawn {
-                        picture: row.get::<_, i64>(0)? as usize,
-                        face: row.get::<_, i64>(1)? as usize,
-                        expression: rows::expression(row, 2)?,
-                        place: row.get::<_, i64>(3)? as usize,
-                    })
-                })?
+                .query_map([network as i64], Drawn::read)?
                 .collect::<rusqlite::Result<Vec<Drawn>>>()
         };
         rows().map_err(|error| self.refuse(error))
@@ -519,6 +512,33 @@ impl Store {
             Ok(pictures)
         };
         read().map_err(|error| self.refuse(error))
+    }
+
+    /// Hands on every face drawn for a network in the order of pictures and faces, with its explanation; where there is none, why it cannot
+    /// be explained, if that is known.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn for_each_drawn(
+        &self,
+        network: usize,
+        mut work: impl FnMut(Drawn, std::result::Result<Explanation, Option<String>>),
+    ) -> Result<()> {
+        let query = "SELECT * FROM explanation WHERE network = ? ORDER BY picture, face";
+        let mut run = || -> std::result::Result<(), StoreProblem> {
+            let mut statement = self.connection.prepare_cached(query)?;
+            let mut rows = statement.query([network as i64])?;
+            while let Some(row) = rows.next()? {
+                let is_explained = row.get_ref("weights")? != rusqlite::types::ValueRef::Null;
+                let result = match is_explained {
+                    true => Ok(Explanation::read(row)?.map_err(StoreProblem::Damaged)?),
+                    false => Err(row.get("problem")?),
+                };
+                work(Drawn::read(row)?, result);
+            }
+            Ok(())
+        };
+        run().map_err(|problem| self.refuse(problem))
     }
 
     /// How far the study is.

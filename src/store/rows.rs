@@ -179,6 +179,18 @@ pub struct Drawn {
     pub place: usize,
 }
 
+impl Drawn {
+    pub(super) fn read(row: &Row) -> rusqlite::Result<Self> {
+        let number = |name: &str| row.get::<_, i64>(name).map(|number| number as usize);
+        Ok(Drawn {
+            picture: number("picture")?,
+            face: number("face")?,
+            expression: expression(row, 3)?,
+            place: number("place")?,
+        })
+    }
+}
+
 /// An explanation, without the picture: weights, and where each superpixel lies on the standard face.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Explanation {

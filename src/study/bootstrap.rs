@@ -76,11 +76,9 @@ impl Bootstrap<'_> {
                 return Ok(None);
             }
             for overlap in self.overlaps(&sums, expression).into_iter().flatten() {
-                let chance =
-                    overlap.iou_all_white.max(overlap.iou_random).max(overlap.iou_other_masks);
                 figures[0].push(overlap.iou);
-                figures[1].push(overlap.iou - overlap.iou_other_masks);
-                figures[2].push(overlap.iou - chance);
+                figures[1].push(overlap.margin());
+                figures[2].push(overlap.above_chance());
             }
         }
         if figures[0].is_empty() {

@@ -5,6 +5,7 @@ mod bootstrap;
 mod pictures;
 mod results;
 mod run;
+pub mod tables;
 
 pub use agreement::{Agreement, AgreementError, OverlapPair};
 pub use pictures::{Listed, PicturesError, list};

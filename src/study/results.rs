@@ -239,28 +239,13 @@ impl Results {
             groups: &people,
         };
 
-        // Which networks make up each heatmap, and under which fold.
-        let mut cells: Vec<(String, Option<u32>, Vec<usize>)> = Vec::new();
-        for group in &groups {
-            let several = group.trainings.len() > 1;
-            for &(number, fold) in &group.trainings {
-                cells.push((group.name.clone(), fold.filter(|_| several), vec![number]));
-            }
-            if several {
-                cells.push((group.name.clone(), None, group.numbers()));
-            }
-        }
-        let all: Vec<usize> = (0..networks.len()).collect();
-        if groups.len() > 1 {
-            cells.push((ALL_NETWORKS.to_owned(), None, all));
-        }
-
+        let cells = cells(&networks);
         begin(cells.len() * Expression::SIX.len());
         let mut heatmaps = Vec::new();
         let mut input = Vec::new();
-        for (name, fold, numbers) in cells {
+        for Cell { name, fold, networks: numbers } in cells {
             for expression in Expression::SIX {
-                let sums = sum(store, &numbers, expression)?;
+                let sums = heatmap_sums(store, &numbers, expression)?;
                 if let Some(map) = sums.mean(configuration.clip) {
                     let intervals = match options.replicates {
                         0 => None,
@@ -348,8 +333,46 @@ fn group(networks: &[NetworkRow]) -> Vec<Group> {
     groups
 }
 
-/// From the sums of a finished study, else from its explanations.
-fn sum(
+/// Which networks make up the heatmaps of a cell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cell {
+    /// The architecture, or [`ALL_NETWORKS`].
+    pub name: String,
+    /// Set where it is one training of several.
+    pub fold: Option<u32>,
+    /// Their numbers in the store.
+    pub networks: Vec<usize>,
+}
+
+/// All that a study has heatmaps of: per architecture each training, then the trainings pooled where there are several; at last all networks
+/// together, where there are several architectures.
+pub fn cells(networks: &[NetworkRow]) -> Vec<Cell> {
+    let groups = group(networks);
+    let mut cells = Vec::new();
+    for group in &groups {
+        let several = group.trainings.len() > 1;
+        let mut add = |fold, networks| {
+            cells.push(Cell { name: group.name.clone(), fold, networks });
+        };
+        for &(number, fold) in &group.trainings {
+            add(fold.filter(|_| several), vec![number]);
+        }
+        if several {
+            add(None, group.numbers());
+        }
+    }
+    if groups.len() > 1 {
+        let networks = (0..networks.len()).collect();
+        cells.push(Cell { name: ALL_NETWORKS.to_owned(), fold: None, networks });
+    }
+    cells
+}
+
+/// The relevance of some networks' explanations of an expression: from the sums of a finished study, else from its explanations.
+///
+/// # Errors
+/// When the store cannot be read.
+pub fn heatmap_sums(
     store: &Store,
     numbers: &[usize],
     expression: Expression,

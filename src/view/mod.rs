@@ -9,6 +9,7 @@ pub mod dendrogram;
 pub mod heatmap_grid;
 mod heatmap_panel;
 pub mod html;
+pub mod markdown;
 pub mod overlay;
 pub mod report;
 mod svg;

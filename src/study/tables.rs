@@ -1,0 +1,523 @@
+//! A study's results as tables of typed columns, row by row: memory does not depend on the number of faces.
+
+use super::results::{HeatmapResult, Results};
+use crate::compare::report::{Aggregation, Dendrogram};
+use crate::compare::{Correlation, Overlap};
+use crate::expression::Expression;
+use crate::store::{Answer, Checks, Drawn, Explanation, NetworkRow, PictureRow, Store, StoreError};
+
+/// One of the tables of a study.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Table {
+    /// A row per heatmap: its overlap with its mask beside the chance levels, with intervals.
+    Overlaps,
+    /// Means over networks and expressions, in both published aggregations.
+    Means,
+    /// A row per network and face: what it says of it.
+    Answers,
+    /// A row per face drawn to be explained.
+    Explanations,
+    /// How alike every two networks are, per expression, in both forms of the coefficient.
+    Correlations,
+    /// The clusters that follow from it, as SciPy writes a linkage.
+    Linkages,
+}
+
+/// What a column holds; any cell may be empty.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Text.
+    Text,
+    /// A whole number.
+    Whole,
+    /// A number of single precision.
+    Single,
+    /// A number of double precision.
+    Number,
+    /// A list of such.
+    Numbers,
+}
+
+/// A column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Column {
+    /// Its name.
+    pub name: String,
+    /// What it holds.
+    pub kind: Kind,
+}
+
+/// What stands in a cell.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    /// Nothing.
+    Empty,
+    /// Of a column of [`Kind::Text`].
+    Text(String),
+    /// Of a column of [`Kind::Whole`].
+    Whole(i64),
+    /// Of a column of [`Kind::Single`].
+    Single(f32),
+    /// Of a column of [`Kind::Number`].
+    Number(f64),
+    /// Of a column of [`Kind::Numbers`].
+    Numbers(Vec<f64>),
+}
+
+impl std::fmt::Display for Value {
+    /// As a cell of a CSV file: a list as JSON has it.
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Empty => Ok(()),
+            Self::Text(text) => formatter.write_str(text),
+            Self::Whole(number) => write!(formatter, "{number}"),
+            Self::Single(number) => write!(formatter, "{number}"),
+            Self::Number(number) => write!(formatter, "{number}"),
+            Self::Numbers(numbers) => {
+                formatter.write_str(&serde_json::to_string(numbers).map_err(|_| std::fmt::Error)?)
+            }
+        }
+    }
+}
+
+/// What a cell is made from: its type tells the column's kind.
+trait IntoValue {
+    const KIND: Kind;
+    fn into_value(self) -> Value;
+}
+
+macro_rules! into_value {
+    ($($from:ty => $kind:ident $convert:expr),* $(,)?) => {$(
+        impl IntoValue for $from {
+            const KIND: Kind = Kind::$kind;
+            fn into_value(self) -> Value {
+                Value::$kind($convert(self))
+            }
+        }
+    )*};
+}
+
+into_value! {
+    String => Text std::convert::identity,
+    Expression => Text |expression: Expression| expression.name().to_owned(),
+    usize => Whole |number| number as i64,
+    u64 => Whole |number| number as i64,
+    u32 => Whole i64::from,
+    u8 => Whole i64::from,
+    f32 => Single std::convert::identity,
+    f64 => Number std::convert::identity,
+    Vec<f64> => Numbers std::convert::identity,
+}
+
+impl<T: IntoValue> IntoValue for Option<T> {
+    const KIND: Kind = T::KIND;
+    fn into_value(self) -> Value {
+        self.map_or(Value::Empty, T::into_value)
+    }
+}
+
+/// A column and how its cells come from a row.
+struct Field<Row> {
+    column: Column,
+    value: Box<dyn Fn(&Row) -> Value>,
+}
+
+fn field<Row, T: IntoValue>(name: &str, value: impl Fn(&Row) -> T + 'static) -> Field<Row> {
+    Field {
+        column: Column { name: name.to_owned(), kind: T::KIND },
+        value: Box::new(move |row| value(row).into_value()),
+    }
+}
+
+fn columns<Row>(fields: Vec<Field<Row>>) -> Vec<Column> {
+    fields.into_iter().map(|field| field.column).collect()
+}
+
+fn values<Row>(fields: &[Field<Row>], row: &Row) -> Vec<Value> {
+    fields.iter().map(|field| (field.value)(row)).collect()
+}
+
+impl Table {
+    /// All tables.
+    pub const ALL: [Self; 6] = [
+        Self::Overlaps,
+        Self::Means,
+        Self::Answers,
+        Self::Explanations,
+        Self::Correlations,
+        Self::Linkages,
+    ];
+
+    /// The name, as of its file.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Overlaps => "overlaps",
+            Self::Means => "means",
+            Self::Answers => "answers",
+            Self::Explanations => "explanations",
+            Self::Correlations => "correlations",
+            Self::Linkages => "linkages",
+        }
+    }
+}
+
+/// The tables of a study.
+pub struct Tables<'a> {
+    store: &'a Store,
+    results: &'a Results,
+    networks: Vec<NetworkRow>,
+    pictures: Vec<PictureRow>,
+}
+
+impl<'a> Tables<'a> {
+    /// The tables of a study and its results.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn new(store: &'a Store, results: &'a Results) -> Result<Self, StoreError> {
+        let (networks, pictures) = (store.networks()?, store.pictures()?);
+        Ok(Tables { store, results, networks, pictures })
+    }
+
+    /// The columns of a table; only those of the answers depend on the study, which tells the classes.
+    pub fn columns(&self, table: Table) -> Vec<Column> {
+        match table {
+            Table::Overlaps => columns(overlaps()),
+            Table::Means => columns(means()),
+            Table::Answers => columns(answers(&self.classes())),
+            Table::Explanations => columns(explanations()),
+            Table::Correlations => columns(correlations()),
+            Table::Linkages => columns(linkages()),
+        }
+    }
+
+    /// Hands on every row of a table, a value per column, until `work` fails.
+    ///
+    /// # Errors
+    /// When the store cannot be read, or `work` fails.
+    pub fn for_each_row<E: From<StoreError>>(
+        &self,
+        table: Table,
+        mut work: impl FnMut(Vec<Value>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let results = self.results;
+        match table {
+            Table::Overlaps => {
+                let fields = overlaps();
+                let rows = results.heatmaps.iter().chain(&results.all_networks);
+                rows.map(|row| values(&fields, row)).try_for_each(work)
+            }
+            Table::Means => {
+                let fields = means();
+                mean_rows(results).iter().map(|row| values(&fields, row)).try_for_each(work)
+            }
+            Table::Answers => self.for_each_answer(work),
+            Table::Explanations => self.for_each_explanation(work),
+            Table::Correlations => {
+                let fields = correlations();
+                for_each_dendrogram(results, |coefficient, dendrogram| {
+                    correlation_rows(coefficient, dendrogram)
+                        .map(|row| values(&fields, &row))
+                        .try_for_each(&mut work)
+                })
+            }
+            Table::Linkages => {
+                let fields = linkages();
+                for_each_dendrogram(results, |coefficient, dendrogram| {
+                    linkage_rows(coefficient, dendrogram)
+                        .map(|row| values(&fields, &row))
+                        .try_for_each(&mut work)
+                })
+            }
+        }
+    }
+
+    /// The classes of the networks together, in the paper's order.
+    fn classes(&self) -> Vec<Expression> {
+        let mut all: Vec<Expression> =
+            self.networks.iter().flat_map(|network| network.classes.iter().copied()).collect();
+        all.sort();
+        all.dedup();
+        all
+    }
+
+    fn for_each_answer<E: From<StoreError>>(
+        &self,
+        mut work: impl FnMut(Vec<Value>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let fields = answers(&self.classes());
+        let mut result = Ok(());
+        for (number, network) in self.networks.iter().enumerate() {
+            self.store.for_each_answer(number, |picture, face, answer| {
+                if result.is_ok() {
+                    let (network, picture) = (network.clone(), self.pictures[picture].clone());
+                    result = work(values(&fields, &AnswerRow { network, picture, face, answer }));
+                }
+            })?;
+        }
+        result
+    }
+
+    fn for_each_explanation<E: From<StoreError>>(
+        &self,
+        mut work: impl FnMut(Vec<Value>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let fields = explanations();
+        let mut result = Ok(());
+        for (number, network) in self.networks.iter().enumerate() {
+            self.store.for_each_drawn(number, |drawn, explanation| {
+                if result.is_ok() {
+                    let (network, path) =
+                        (network.clone(), self.pictures[drawn.picture].path.clone());
+                    result = work(values(
+                        &fields,
+                        &ExplanationRow { network, path, drawn, explanation },
+                    ));
+                }
+            })?;
+        }
+        result
+    }
+}
+
+fn overlap_fields<Row: 'static>(overlap: fn(&Row) -> &Overlap) -> Vec<Field<Row>> {
+    vec![
+        field("iou_all_white", move |row| overlap(row).iou_all_white),
+        field("iou_random", move |row| overlap(row).iou_random),
+        field("iou_other_masks", move |row| overlap(row).iou_other_masks),
+        field("foreground_area", move |row| overlap(row).foreground_area),
+        field("precision", move |row| overlap(row).precision),
+        field("recall", move |row| overlap(row).recall),
+        field("f1", move |row| overlap(row).f1),
+    ]
+}
+
+fn overlaps() -> Vec<Field<HeatmapResult>> {
+    type Row = HeatmapResult;
+    let interval = |row: &Row| row.intervals;
+    let mut fields: Vec<Field<Row>> = vec![
+        field("network", |row: &Row| row.overlap.network.clone()),
+        field("fold", |row: &Row| row.overlap.fold),
+        field("expression", |row: &Row| row.overlap.expression),
+        field("explanations", |row: &Row| row.explanations),
+        field("otsu_level", |row: &Row| row.overlap.otsu_level),
+        field("iou", |row: &Row| row.overlap.overlap.iou),
+        field("iou_low", move |row| interval(row).map(|all| all.iou[0])),
+        field("iou_high", move |row| interval(row).map(|all| all.iou[1])),
+        field("margin", |row: &Row| row.overlap.overlap.margin()),
+        field("margin_low", move |row| interval(row).map(|all| all.margin[0])),
+        field("margin_high", move |row| interval(row).map(|all| all.margin[1])),
+        field("above_chance", |row: &Row| row.overlap.overlap.above_chance()),
+        field("above_chance_low", move |row| interval(row).map(|all| all.above_chance[0])),
+        field("above_chance_high", move |row| interval(row).map(|all| all.above_chance[1])),
+    ];
+    fields.extend(overlap_fields(|row: &Row| &row.overlap.overlap));
+    fields
+}
+
+struct MeanRow {
+    aggregation: Aggregation,
+    /// None: over all.
+    network: Option<String>,
+    expression: Option<Expression>,
+    overlap: Overlap,
+    share_above_all_white: Option<f64>,
+}
+
+fn means() -> Vec<Field<MeanRow>> {
+    type Row = MeanRow;
+    let all = || "all".to_owned();
+    let mut fields: Vec<Field<Row>> = vec![
+        field("aggregation", |row: &Row| row.aggregation.name().to_owned()),
+        field("table", |row: &Row| row.aggregation.published_as().to_owned()),
+        field("network", move |row: &Row| row.network.clone().unwrap_or_else(all)),
+        field("expression", move |row: &Row| {
+            row.expression.map_or_else(all, |expression| expression.name().to_owned())
+        }),
+        field("iou", |row: &Row| row.overlap.iou),
+    ];
+    fields.extend(overlap_fields(|row: &Row| &row.overlap));
+    fields.push(field("share_above_all_white", |row: &Row| row.share_above_all_white));
+    fields
+}
+
+fn mean_rows(results: &Results) -> Vec<MeanRow> {
+    let mut rows = Vec::new();
+    for means in &results.means {
+        let mut add = |network: Option<&str>, expression, overlap, share_above_all_white| {
+            let (aggregation, network) = (means.aggregation, network.map(str::to_owned));
+            rows.push(MeanRow { aggregation, network, expression, overlap, share_above_all_white });
+        };
+        for mean in &means.per_network {
+            add(Some(&mean.network), None, mean.overlap, None);
+        }
+        for mean in &means.per_expression {
+            add(None, Some(mean.expression), mean.overlap, None);
+        }
+        add(None, None, means.overall, Some(means.share_above_all_white));
+    }
+    rows
+}
+
+struct AnswerRow {
+    network: NetworkRow,
+    picture: PictureRow,
+    face: usize,
+    answer: Answer,
+}
+
+fn answers(classes: &[Expression]) -> Vec<Field<AnswerRow>> {
+    type Row = AnswerRow;
+    let mut fields: Vec<Field<Row>> = vec![
+        field("picture", |row: &Row| row.picture.path.clone()),
+        field("face", |row: &Row| row.face),
+        field("network", |row: &Row| row.network.architecture.clone()),
+        field("fold", |row: &Row| row.network.fold),
+        field("expression", |row: &Row| row.answer.expression),
+    ];
+    fields.extend(classes.iter().map(|&class| {
+        field(class.name(), move |row: &Row| {
+            let place = row.network.classes.iter().position(|&of_network| of_network == class);
+            place.and_then(|place| row.answer.probabilities.get(place).copied())
+        })
+    }));
+    fields.push(field("label", |row: &Row| row.picture.label));
+    fields.push(field("subject", |row: &Row| row.picture.subject.clone()));
+    fields
+}
+
+struct ExplanationRow {
+    network: NetworkRow,
+    path: String,
+    drawn: Drawn,
+    explanation: Result<Explanation, Option<String>>,
+}
+
+fn explanations() -> Vec<Field<ExplanationRow>> {
+    type Row = ExplanationRow;
+    fn of<T: IntoValue + 'static>(name: &str, get: fn(&Explanation) -> T) -> Field<ExplanationRow> {
+        field(name, move |row: &Row| row.explanation.as_ref().ok().map(get))
+    }
+    fn check<T: IntoValue + 'static>(name: &str, get: fn(&Checks) -> T) -> Field<ExplanationRow> {
+        field(name, move |row: &Row| {
+            row.explanation.as_ref().ok().and_then(|each| each.checks.as_ref().map(get))
+        })
+    }
+    let moved = |name, place: usize| {
+        field(name, move |row: &Row| {
+            row.explanation.as_ref().ok().and_then(|each| each.moved.map(|moved| moved[place]))
+        })
+    };
+    vec![
+        field("picture", |row: &Row| row.path.clone()),
+        field("face", |row: &Row| row.drawn.face),
+        field("network", |row: &Row| row.network.architecture.clone()),
+        field("fold", |row: &Row| row.network.fold),
+        field("expression", |row: &Row| row.drawn.expression),
+        field("place", |row: &Row| row.drawn.place),
+        of("segments", |each| each.weights.len()),
+        of("r2", |each| each.r2),
+        of("intercept", |each| each.intercept),
+        check("deletion", |checks| checks.deletion),
+        check("insertion", |checks| checks.insertion),
+        check("deletion_random", |checks| checks.deletion_random),
+        check("insertion_random", |checks| checks.insertion_random),
+        check("repeat_correlation", |checks| checks.repeat_correlation),
+        check("shuffled_correlation", |checks| checks.shuffled_correlation),
+        moved("moved_mass", 0),
+        moved("moved_rank", 1),
+        moved("moved_chance", 2),
+        of("weights", |each| each.weights.clone()),
+        field("problem", |row: &Row| row.explanation.as_ref().err().cloned().flatten()),
+    ]
+}
+
+fn for_each_dendrogram<E>(
+    results: &Results,
+    mut work: impl FnMut(Correlation, &Dendrogram) -> Result<(), E>,
+) -> Result<(), E> {
+    for dendrogram in &results.dendrograms {
+        work(Correlation::MeanCentred, dendrogram)?;
+    }
+    for dendrogram in &results.dendrograms_equation_4 {
+        work(Correlation::Equation4, dendrogram)?;
+    }
+    Ok(())
+}
+
+struct CorrelationRow {
+    expression: Expression,
+    coefficient: Correlation,
+    network: String,
+    other: String,
+    correlation: f64,
+}
+
+fn correlations() -> Vec<Field<CorrelationRow>> {
+    type Row = CorrelationRow;
+    vec![
+        field("expression", |row: &Row| row.expression),
+        field("coefficient", |row: &Row| row.coefficient.name().to_owned()),
+        field("network", |row: &Row| row.network.clone()),
+        field("other", |row: &Row| row.other.clone()),
+        field("correlation", |row: &Row| row.correlation),
+    ]
+}
+
+/// The whole matrix, so that a pivot gives it back.
+fn correlation_rows(
+    coefficient: Correlation,
+    dendrogram: &Dendrogram,
+) -> impl Iterator<Item = CorrelationRow> {
+    let labels = &dendrogram.labels;
+    labels.iter().zip(&dendrogram.distances).flat_map(move |(network, distances)| {
+        labels.iter().zip(distances).map(move |(other, distance)| CorrelationRow {
+            expression: dendrogram.expression,
+            coefficient,
+            network: network.clone(),
+            other: other.clone(),
+            correlation: 1.0 - distance,
+        })
+    })
+}
+
+struct LinkageRow {
+    expression: Expression,
+    coefficient: Correlation,
+    first: usize,
+    second: usize,
+    height: f64,
+    leaves: usize,
+    first_network: Option<String>,
+    second_network: Option<String>,
+}
+
+fn linkages() -> Vec<Field<LinkageRow>> {
+    type Row = LinkageRow;
+    vec![
+        field("expression", |row: &Row| row.expression),
+        field("coefficient", |row: &Row| row.coefficient.name().to_owned()),
+        field("first", |row: &Row| row.first),
+        field("second", |row: &Row| row.second),
+        field("height", |row: &Row| row.height),
+        field("leaves", |row: &Row| row.leaves),
+        field("first_network", |row: &Row| row.first_network.clone()),
+        field("second_network", |row: &Row| row.second_network.clone()),
+    ]
+}
+
+fn linkage_rows(
+    coefficient: Correlation,
+    dendrogram: &Dendrogram,
+) -> impl Iterator<Item = LinkageRow> {
+    dendrogram.linkage.iter().map(move |merge| LinkageRow {
+        expression: dendrogram.expression,
+        coefficient,
+        first: merge.first,
+        second: merge.second,
+        height: merge.height,
+        leaves: merge.leaves,
+        first_network: dendrogram.labels.get(merge.first).cloned(),
+        second_network: dendrogram.labels.get(merge.second).cloned(),
+    })
+}

@@ -1,0 +1,155 @@
+//! A study's tables as a person reads or pastes them: Markdown.
+
+use std::fmt::Write;
+
+use crate::compare::Overlap;
+use crate::compare::report::{Aggregation, Means};
+use crate::expression::Expression;
+use crate::heatmap::Clipping;
+use crate::study::{HeatmapResult, Results};
+
+/// The overlaps of a study as the paper's Table 3 in both published aggregations, then every heatmap, each beside its chance
+/// levels, and the verdicts.
+pub fn overlap_tables(results: &Results) -> String {
+    let configuration = &results.configuration;
+    let pictures = results.pictures;
+    let of_people =
+        pictures.subjects.map_or_else(String::new, |people| format!(" of {people} people"));
+    let progress = results.progress;
+    let mut text = format!(
+        "# Overlap of heatmaps with the Ekman masks\n\n\
+         {} faces explained in {} pictures{of_people}; {} samples ({}, {}), seed {}, clipped {}, masks {}, {}.\n\n\
+         Intersection over union (IoU), and its central 95 % in a bootstrap over people, or over pictures where people are not known. **Bold**: above all \
+         three chance levels (an all-white heatmap, a random one of equal area, the other expressions' masks) in 97.5 % of the replicates.\n",
+        progress.explained,
+        pictures.listed,
+        configuration.samples,
+        configuration.design,
+        configuration.estimator.name(),
+        configuration.seed,
+        match configuration.clip {
+            Clipping::Last => "last",
+            Clipping::First => "first",
+        },
+        configuration.masks.name(),
+        configuration.software,
+    );
+    for means in &results.means {
+        table_3(&mut text, results, means);
+    }
+    every_heatmap(&mut text, results);
+    text.push_str("\n## Verdicts\n\n");
+    for network in &results.networks {
+        let _ = writeln!(text, "- {}.", network.verdict);
+    }
+    text
+}
+
+fn table_3(text: &mut String, results: &Results, means: &Means) {
+    let how = match means.aggregation {
+        Aggregation::Pooled => "one heatmap per network and expression",
+        Aggregation::MeanOverFolds => "the overlaps of each training's heatmap, averaged",
+    };
+    let _ = writeln!(text, "\n## {}: {how}\n", capital(means.aggregation.published_as()));
+    let names = Expression::SIX.map(Expression::name).join(" | ");
+    let _ = writeln!(text, "| network | {names} | mean |\n|---|{}", "---:|".repeat(7));
+    for of_network in &means.per_network {
+        let _ = write!(text, "| {} |", of_network.network);
+        for expression in Expression::SIX {
+            let cell = cell(results, means.aggregation, &of_network.network, expression);
+            let _ = write!(text, " {} |", cell.unwrap_or_default());
+        }
+        let _ = writeln!(text, " {:.3} |", of_network.overlap.iou);
+    }
+    type Level = fn(&Overlap) -> f64;
+    let levels: [(&str, Level); 4] = [
+        ("mean", |overlap| overlap.iou),
+        ("all white", |overlap| overlap.iou_all_white),
+        ("random, equal area", |overlap| overlap.iou_random),
+        ("other masks", |overlap| overlap.iou_other_masks),
+    ];
+    for (name, level) in levels {
+        let _ = write!(text, "| *{name}* |");
+        for expression in Expression::SIX {
+            let of_expression = means.per_expression.iter().find(|of| of.expression == expression);
+            let figure = of_expression.map(|of| format!("{:.3}", level(&of.overlap)));
+            let _ = write!(text, " {} |", figure.unwrap_or_default());
+        }
+        let _ = writeln!(text, " {:.3} |", level(&means.overall));
+    }
+    let _ = writeln!(
+        text,
+        "\n{:.0} % of the pairs of network and expression are above an all-white heatmap.",
+        100.0 * means.share_above_all_white
+    );
+}
+
+/// A network's overlap for an expression; only one heatmap, not the mean of several, has an interval.
+fn cell(
+    results: &Results,
+    aggregation: Aggregation,
+    network: &str,
+    expression: Expression,
+) -> Option<String> {
+    match aggregation {
+        Aggregation::Pooled => results.pooled(network, expression).map(|row| {
+            let interval = interval(row).map_or_else(String::new, |text| format!(" ({text})"));
+            format!("{}{interval}", emphasised(row))
+        }),
+        Aggregation::MeanOverFolds => {
+            let of_folds: Vec<Overlap> = results
+                .heatmaps
+                .iter()
+                .map(|row| &row.overlap)
+                .filter(|row| row.network == network && row.expression == expression)
+                .filter(|row| row.fold.is_some())
+                .map(|row| row.overlap)
+                .collect();
+            Overlap::mean(&of_folds).map(|mean| format!("{:.3}", mean.iou))
+        }
+    }
+}
+
+fn emphasised(row: &HeatmapResult) -> String {
+    let iou = format!("{:.3}", row.overlap.overlap.iou);
+    match row.intervals.is_some_and(|intervals| intervals.above_chance[0] > 0.0) {
+        true => format!("**{iou}**"),
+        false => iou,
+    }
+}
+
+fn interval(row: &HeatmapResult) -> Option<String> {
+    row.intervals.map(|intervals| format!("{:.3} to {:.3}", intervals.iou[0], intervals.iou[1]))
+}
+
+fn every_heatmap(text: &mut String, results: &Results) {
+    text.push_str(
+        "\n## Every heatmap\n\n\
+         | network | fold | expression | faces | IoU | 95 % interval | all white | random | other masks | precision | recall | F1 |\n\
+         |---|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n",
+    );
+    for row in results.heatmaps.iter().chain(&results.all_networks) {
+        let overlap = &row.overlap.overlap;
+        let _ = writeln!(
+            text,
+            "| {} | {} | {} | {} | {} | {} | {:.3} | {:.3} | {:.3} | {:.3} | {:.3} | {:.3} |",
+            row.overlap.network,
+            row.overlap.fold.map_or_else(String::new, |fold| fold.to_string()),
+            row.overlap.expression,
+            row.explanations,
+            emphasised(row),
+            interval(row).unwrap_or_default(),
+            overlap.iou_all_white,
+            overlap.iou_random,
+            overlap.iou_other_masks,
+            overlap.precision,
+            overlap.recall,
+            overlap.f1,
+        );
+    }
+}
+
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect()
+}
