@@ -189,7 +189,7 @@ fn studied(results: &Results) -> String {
     facts.push((
         "Faces",
         format!(
-            "at most {} drawn for each network and predicted expression; {} drawn, {} explained, {} failed: {state}",
+            "at most {} drawn for each training and predicted expression; {} drawn, {} explained, {} failed: {state}",
             configuration.per_class, progress.drawn, progress.explained, progress.failed
         ),
     ));
@@ -235,7 +235,7 @@ fn studied(results: &Results) -> String {
         match configuration.checks {
             0 => "none were done".to_owned(),
             some => format!(
-                "of the first {} drawn for each network and expression",
+                "of the first {} drawn for each training and expression",
                 counted(some, "face", "faces")
             ),
         },
@@ -366,7 +366,7 @@ fn limits(results: &Results) -> String {
         "The masks are one reading of which muscles make an expression and where they lie, the same for every face. A network may look elsewhere for a good reason."
             .to_owned(),
         format!(
-            "An interval says how far a figure would move with other {people} of the same kind. It knows nothing of another training, other masks, another population or another seed: do the study again \
+            "An interval says how far a figure would move with other {people} of the same kind; a draw holds about 63 % of them, so its heatmap is noisier than that of all. It knows nothing of another training, other masks, another population or another seed: do the study again \
              with another <code>--seed</code> and put both beside each other with <code>--compare-with</code>."
         ),
         "How alike two networks can be is limited by how alike two trainings of one network are: 0.77 on average in the paper’s heatmaps."

@@ -33,7 +33,7 @@ pub fn overlaps(results: &Results) -> String {
     };
     let caption = format!(
         "<strong>Overlap of each heatmap with the mask of its expression.</strong> Dot: IoU; whisker: {interval}. Measured: faces that the network reads as the expression, at most {per_class} \
-         drawn at random, each explained by LIME with {samples} samples, warped to the standard face, averaged and thresholded by Otsu’s method; {masks} masks. \
+         drawn at random for each training, each explained by LIME with {samples} samples, warped to the standard face, averaged and thresholded by Otsu’s method; {masks} masks. \
          n, at the right: faces. {thin}",
         per_class = configuration.per_class,
         samples = configuration.samples,
