@@ -133,6 +133,16 @@ fn what_cannot_be_studied_or_merged_is_refused_with_the_reason() {
     refuse(&study(&faces, &none, &["--networks", "no-net"]), 2, "no-net");
     refuse(&study(&faces, &none, &["--networks", text(&path("empty"))]), 2, "no training");
     refuse(&study(&faces, &none, &["--part", "4/3"]), 2, "I/N");
+    let [float, int8] = ["x-fold-1", "x-fold-1-int8"].map(|name| {
+        let spec = "classes = [\"anger\", \"disgust\", \"fear\", \"happiness\", \"sadness\", \"surprise\", \"neutral\"]\n\
+                    [input]\nwidth = 64\nheight = 64\ncolour = \"grey\"\nrange = [0.0, 1.0]\nlayout = \"nhwc\"\n";
+        std::fs::write(path(&format!("{name}.toml")), spec).unwrap();
+        let file = path(&format!("{name}.onnx"));
+        std::fs::copy(common::repository().join("models/weinet-7.onnx"), &file).unwrap();
+        file
+    });
+    let both = format!("{},{}", text(&float), text(&int8));
+    refuse(&study(&faces, &none, &["--networks", &both]), 2, "one fold of x");
     assert!(!none.exists());
 
     let nobody = path("nobody");

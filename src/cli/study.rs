@@ -173,6 +173,16 @@ fn plan(args: &Args) -> Result<Plan, Failure> {
             return Err(Failure::Usage(format!("--networks names {} twice", network.row.name)));
         }
         let same = |other: &&PlannedNetwork| other.row.architecture == network.row.architecture;
+        if let Some(other) = earlier.iter().filter(same).find(|other| {
+            other.row.fold == network.row.fold
+                || other.row.fold.is_none()
+                || network.row.fold.is_none()
+        }) {
+            return Err(Failure::Usage(format!(
+                "{} and {} are both the training of one fold of {}: study them apart",
+                other.row.name, network.row.name, network.row.architecture
+            )));
+        }
         if earlier.iter().find(same).is_some_and(|other| other.row.classes != network.row.classes) {
             return Err(Failure::Usage(format!(
                 "the trainings of {} have different classes: study them apart",

@@ -18,7 +18,11 @@ const BATCH: usize = 250;
 /// Explanations added in one go, so that they and a replicate's sum stay in the processor's cache.
 const BLOCK: usize = 32;
 
-/// Central 95 % of the replicates of a heatmap's figures.
+/// Where a heatmap's figures would lie with other people, in 95 %.
+///
+/// Each end is the further of two: that of the central 95 % of the replicates, and that of the same reflected at the figure itself (the "basic"
+/// interval). A replicate has but 63 % of the people, so its heatmap is noisier and its overlap leans low; either interval alone would call too
+/// much less than chance, or too much more.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Intervals {
     /// Replicates.
@@ -46,11 +50,12 @@ pub(super) struct Bootstrap<'a> {
 }
 
 impl Bootstrap<'_> {
-    /// The intervals of the heatmap of some networks and an expression; none with fewer than two people.
+    /// The intervals of the heatmap of some networks and an expression, whose overlap is `found`; none with fewer than two people.
     pub fn intervals(
         &self,
         networks: &[usize],
         expression: Expression,
+        found: &Overlap,
     ) -> Result<Option<Intervals>, StoreError> {
         let mut figures: [Vec<f64>; 3] = Default::default();
         let mut groups = std::collections::BTreeSet::new();
@@ -85,6 +90,9 @@ impl Bootstrap<'_> {
             return Ok(None);
         }
         let [iou, margin, above_chance] = figures.map(central);
+        let iou = wider(iou, found.iou).map(|end| end.clamp(0.0, 1.0));
+        let margin = wider(margin, found.iou - found.iou_other_masks);
+        let above_chance = wider(above_chance, found.above_chance());
         let replicates = self.replicates;
         Ok(Some(Intervals { replicates, groups: groups.len(), iou, margin, above_chance }))
     }
@@ -159,6 +167,11 @@ fn central(mut values: Vec<f64>) -> [f64; 2] {
     [values[left_out], values[values.len() - 1 - left_out]]
 }
 
+/// The interval or its reflection at the figure itself, whichever reaches further on either side.
+fn wider([low, high]: [f64; 2], found: f64) -> [f64; 2] {
+    [low.min(2.0 * found - high), high.max(2.0 * found - low)]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -176,6 +189,13 @@ mod tests {
         }
         assert_eq!(poisson(0), 0);
         assert!((15..=20).contains(&poisson(u64::MAX)), "the largest draw is rare, not endless");
+    }
+
+    #[test]
+    fn an_interval_that_leans_to_one_side_reaches_as_far_on_the_other() {
+        assert_eq!(wider([-3.0, 1.0], 0.0), [-3.0, 3.0]);
+        assert_eq!(wider([-1.0, 2.0], 0.0), [-2.0, 2.0]);
+        assert_eq!(wider([1.0, 2.0], 3.0), [1.0, 5.0], "a figure outside its own interval");
     }
 
     #[test]

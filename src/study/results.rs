@@ -84,7 +84,7 @@ pub struct NetworkResult {
     pub answers: BTreeMap<Expression, usize>,
     /// How well it knows the labels, where there are any.
     pub classification: Option<Classification>,
-    /// Expressions whose heatmap is above all three chance levels in 97.5 % of the replicates.
+    /// Expressions whose heatmap is above all three chance levels with the whole 95 % interval.
     pub beats_chance: Vec<Expression>,
     /// In plain words.
     pub verdict: String,
@@ -247,12 +247,13 @@ impl Results {
             for expression in Expression::SIX {
                 let sums = heatmap_sums(store, &numbers, expression)?;
                 if let Some(map) = sums.mean(configuration.clip) {
+                    let overlap = overlap(&name, fold, expression, &map, &masks);
                     let intervals = match options.replicates {
                         0 => None,
-                        _ => bootstrap.intervals(&numbers, expression)?,
+                        _ => bootstrap.intervals(&numbers, expression, &overlap.overlap)?,
                     };
                     heatmaps.push(HeatmapResult {
-                        overlap: overlap(&name, fold, expression, &map, &masks),
+                        overlap,
                         explanations: sums.explanations(),
                         people: store
                             .explained_pictures(&numbers, expression)?

@@ -295,7 +295,7 @@ something only when it is above all of three chance levels:</p>
     text += &match replicates(results) {
         Some(replicates) => format!(
             "<p>Other {people} would have given other heatmaps. So the {people} are drawn anew, with repetition, {replicates} times; a network counts as better than
-chance for an expression when its IoU is above the highest of the three levels in 97.5 % of these draws.</p>\n",
+chance for an expression when the whole 95 % interval of its IoU minus the highest of the three levels is above 0.</p>\n",
             people = people(results)
         ),
         None => paragraph(

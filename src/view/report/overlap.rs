@@ -25,7 +25,7 @@ pub fn overlaps(results: &Results) -> String {
     let configuration = &results.configuration;
     let interval = match replicates(results) {
         Some(replicates) => format!(
-            "the central 95 % of {replicates} bootstrap replicates over {people}; filled: in 97.5 % of them the IoU is above the highest of the three chance \
+            "95 % interval from {replicates} bootstrap replicates over {people}; filled: all of the interval is above the highest of the three chance \
              levels of the same replicate",
             people = people(results)
         ),
@@ -233,7 +233,7 @@ fn pooled_table(results: &Results) -> String {
     }
     let several = results.networks.iter().any(|network| network.trainings.len() > 1);
     let caption = format!(
-        "<strong>One heatmap for each network and expression{pooled}.</strong> Beats chance (bold): the IoU is above the highest of the three chance levels in 97.5 % of the replicates; below: it is under \
+        "<strong>One heatmap for each network and expression{pooled}.</strong> Beats chance (bold): the whole 95 % interval is above the highest of the three chance levels; below: it is under \
          it in as many. Own − other: IoU minus the mean IoU with the five other masks. Otsu level: threshold, 0 to 255; area: what is above it, in percent of the {FACE_PIXELS} pixels of the standard \
          face. Precision: share of that area inside the mask; recall: share of the mask inside that area; F1: their harmonic mean. n: columns faces and {people}. {share}{thin}",
         pooled =
