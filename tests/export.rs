@@ -495,6 +495,8 @@ fn a_stopped_study_is_exported_as_far_as_it_is() {
     assert_eq!(column("weights"), ["[0.5,-0.25]", "", ""]);
     assert_eq!(column("intercept"), ["0.125", "", ""]);
     assert_eq!(column("problem"), ["", "has no eyes", ""]);
+    let tables = std::fs::read_to_string(out.join("tables.md")).unwrap();
+    assert!(tables.contains("1 of 3 faces drawn are not explained yet"), "{tables}");
     let answers = csv(&out, "answers");
     assert_eq!(number(&answers[2], "anger"), 0.75);
     assert!(!answers[2].contains_key("happiness"), "no network has that class");

@@ -160,10 +160,11 @@ fn files(formats: &[Format], store: &Store) -> Result<BTreeSet<String>, Failure>
             Format::Png => {
                 files.insert(GRID.to_owned());
                 for cell in cells(&store.networks()?) {
-                    files.extend(
-                        Expression::SIX
-                            .map(|expression| heatmap_file(&cell.name, cell.fold, expression)),
-                    );
+                    // Not those of all networks together: to `ferscope compare` they would be another network.
+                    if cell.name != ALL_NETWORKS {
+                        let file = |expression| heatmap_file(&cell.name, cell.fold, expression);
+                        files.extend(Expression::SIX.map(file));
+                    }
                 }
             }
         }
@@ -245,7 +246,6 @@ impl Export<'_> {
     /// Writes the heatmaps as `ferscope compare` reads them, and all of them in one picture.
     fn pictures(&self) -> Result<(), Failure> {
         let Results { heatmaps, all_networks, configuration, .. } = self.results;
-        // Not those of all networks together: they would count as another network.
         for row in heatmaps {
             let overlap = &row.overlap;
             let path =

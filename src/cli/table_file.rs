@@ -188,3 +188,54 @@ fn write_levels<T: DataType>(
     column.typed::<T>().write_batch(values, Some(definition), repetition)?;
     column.close()
 }
+
+#[cfg(test)]
+mod tests {
+    use parquet::file::reader::{FileReader, SerializedFileReader};
+    use parquet::record::Field;
+
+    use super::*;
+
+    #[test]
+    fn more_rows_than_a_group_and_empty_cells_come_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.parquet");
+        let column = |name: &str, kind| Column { name: name.to_owned(), kind };
+        let columns = [column("number", Kind::Whole), column("list", Kind::Numbers)];
+        let mut table = TableFile::parquet(&path, &columns).unwrap();
+        let row = |number: usize| match number % 4 {
+            0 => [Value::Empty, Value::Empty],
+            size => [Value::Whole(number as i64), Value::Numbers(vec![0.5; size - 1])],
+        };
+        let rows = 2 * ROWS + 5;
+        for number in 0..rows {
+            table.row(&row(number)).unwrap();
+        }
+        assert!(!path.exists(), "it has its name once it is whole");
+        table.finish().unwrap();
+        let reader = SerializedFileReader::new(File::open(&path).unwrap()).unwrap();
+        assert_eq!(reader.metadata().num_row_groups(), 3);
+        let mut found = 0;
+        for (number, read) in reader.get_row_iter(None).unwrap().enumerate() {
+            let read = read.unwrap();
+            let cells: Vec<Value> = read
+                .get_column_iter()
+                .map(|(_, field)| match field {
+                    Field::Null => Value::Empty,
+                    Field::Long(number) => Value::Whole(*number),
+                    Field::ListInternal(list) => Value::Numbers(vec![
+                        0.5;
+                        list.elements()
+                            .iter()
+                            .filter(|each| **each == Field::Double(0.5))
+                            .count()
+                    ]),
+                    other => panic!("{other:?}"),
+                })
+                .collect();
+            assert_eq!(cells, row(number), "row {number}");
+            found += 1;
+        }
+        assert_eq!(found, rows);
+    }
+}

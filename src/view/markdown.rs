@@ -18,9 +18,9 @@ pub fn overlap_tables(results: &Results) -> String {
     let progress = results.progress;
     let mut text = format!(
         "# Overlap of heatmaps with the Ekman masks\n\n\
-         {} faces explained in {} pictures{of_people}; {} samples ({}, {}), seed {}, clipped {}, masks {}, {}.\n\n\
-         Intersection over union (IoU), and its central 95 % in a bootstrap over people, or over pictures where people are not known. **Bold**: above all \
-         three chance levels (an all-white heatmap, a random one of equal area, the other expressions' masks) in 97.5 % of the replicates.\n",
+         {} explanations of faces in {} pictures{of_people}; {} samples each ({}, {}), seed {}, clipped {}, masks {}, {}.\n\n\
+         Intersection over union (IoU), and its 95 % interval by a bootstrap over people, or over pictures where people are not known. **Bold**: above all \
+         three chance levels (an all-white heatmap, a random one of equal area, the other expressions' masks) with the whole interval.\n",
         progress.explained,
         pictures.listed,
         configuration.samples,
@@ -34,6 +34,14 @@ pub fn overlap_tables(results: &Results) -> String {
         configuration.masks.name(),
         configuration.software,
     );
+    let missing = progress.drawn - progress.explained - progress.failed;
+    if missing > 0 {
+        let _ = writeln!(
+            text,
+            "\n**{missing} of {} faces drawn are not explained yet.**",
+            progress.drawn
+        );
+    }
     for means in &results.means {
         table_3(&mut text, results, means);
     }

@@ -233,8 +233,8 @@ fn pooled_table(results: &Results) -> String {
     }
     let several = results.networks.iter().any(|network| network.trainings.len() > 1);
     let caption = format!(
-        "<strong>One heatmap for each network and expression{pooled}.</strong> Beats chance (bold): the whole 95 % interval is above the highest of the three chance levels; below: it is under \
-         it in as many. Own − other: IoU minus the mean IoU with the five other masks. Otsu level: threshold, 0 to 255; area: what is above it, in percent of the {FACE_PIXELS} pixels of the standard \
+        "<strong>One heatmap for each network and expression{pooled}.</strong> Beats chance (bold): the whole 95 % interval is above the highest of the three chance levels; below: all of it is under \
+         the highest. Own − other: IoU minus the mean IoU with the five other masks. Otsu level: threshold, 0 to 255; area: what is above it, in percent of the {FACE_PIXELS} pixels of the standard \
          face. Precision: share of that area inside the mask; recall: share of the mask inside that area; F1: their harmonic mean. n: columns faces and {people}. {share}{thin}",
         pooled =
             if several { ", trainings pooled (the way of the preprint’s Table 3)" } else { "" },
