@@ -184,6 +184,7 @@ fn an_export_says_what_the_study_says_in_every_form() {
 
     let tables = std::fs::read_to_string(out.join("tables.md")).unwrap();
     assert!(tables.contains("Table 3 of the preprint") && tables.contains("The later table"));
+    assert!(tables.contains("fewer than 20 people"), "four people are few");
     for network in results["networks"].as_array().unwrap() {
         assert!(tables.contains(network["verdict"].as_str().unwrap()), "{tables}");
     }
@@ -196,7 +197,7 @@ fn an_export_says_what_the_study_says_in_every_form() {
         let line = tables.lines().find(|line| {
             let cells: Vec<&str> = line.split('|').map(str::trim).collect();
             let fold = row["fold"].as_u64().map_or_else(String::new, |fold| fold.to_string());
-            cells.len() == 14
+            cells.len() == 15
                 && cells[1] == row["network"]
                 && cells[2] == fold
                 && cells[3] == row["expression"]
@@ -233,6 +234,7 @@ fn check_overlaps(out: &Path, results: &Value) {
         assert_eq!(row["expression"], heatmap["expression"].as_str().unwrap());
         for figure in [
             "explanations",
+            "people",
             "otsu_level",
             "iou",
             "iou_all_white",

@@ -300,6 +300,7 @@ fn overlaps() -> Vec<Field<HeatmapResult>> {
         field("fold", |row: &Row| row.overlap.fold),
         field("expression", |row: &Row| row.overlap.expression),
         field("explanations", |row: &Row| row.explanations),
+        field("people", |row: &Row| row.people),
         field("otsu_level", |row: &Row| row.overlap.otsu_level),
         field("iou", |row: &Row| row.overlap.overlap.iou),
         field("iou_low", move |row| interval(row).map(|all| all.iou[0])),

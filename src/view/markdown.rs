@@ -6,7 +6,7 @@ use crate::compare::Overlap;
 use crate::compare::report::{Aggregation, Means};
 use crate::expression::Expression;
 use crate::heatmap::Clipping;
-use crate::study::{HeatmapResult, Results};
+use crate::study::{FEW_PEOPLE, HeatmapResult, Results};
 
 /// The overlaps of a study as the paper's Table 3 in both published aggregations, then every heatmap, each beside its chance
 /// levels, and the verdicts.
@@ -133,18 +133,20 @@ fn interval(row: &HeatmapResult) -> Option<String> {
 fn every_heatmap(text: &mut String, results: &Results) {
     text.push_str(
         "\n## Every heatmap\n\n\
-         | network | fold | expression | faces | IoU | 95 % interval | all white | random | other masks | precision | recall | F1 |\n\
-         |---|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n",
+         | network | fold | expression | faces | people | IoU | 95 % interval | all white | random | other masks | precision | recall | F1 |\n\
+         |---|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n",
     );
-    for row in results.heatmaps.iter().chain(&results.all_networks) {
+    let all = || results.heatmaps.iter().chain(&results.all_networks);
+    for row in all() {
         let overlap = &row.overlap.overlap;
         let _ = writeln!(
             text,
-            "| {} | {} | {} | {} | {} | {} | {:.3} | {:.3} | {:.3} | {:.3} | {:.3} | {:.3} |",
+            "| {} | {} | {} | {} | {} | {} | {} | {:.3} | {:.3} | {:.3} | {:.3} | {:.3} | {:.3} |",
             row.overlap.network,
             row.overlap.fold.map_or_else(String::new, |fold| fold.to_string()),
             row.overlap.expression,
             row.explanations,
+            row.people,
             emphasised(row),
             interval(row).unwrap_or_default(),
             overlap.iou_all_white,
@@ -153,6 +155,14 @@ fn every_heatmap(text: &mut String, results: &Results) {
             overlap.precision,
             overlap.recall,
             overlap.f1,
+        );
+    }
+    let thin = all().filter(|row| row.is_thin()).count();
+    if thin > 0 {
+        let _ = writeln!(
+            text,
+            "\n{thin} of {} heatmaps are of fewer than {FEW_PEOPLE} people (or pictures, where people are not known): thin evidence.",
+            all().count()
         );
     }
 }
