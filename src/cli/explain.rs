@@ -10,7 +10,7 @@ use image::{DynamicImage, GrayImage, RgbImage};
 use serde::Serialize;
 
 use super::batch::Batch;
-use super::instrument::{ClassifierArgs, FinderArgs};
+use super::instrument::{ClassifierArgs, FinderArgs, choose_estimator};
 use super::output::{
     Table, create_folder, partial_name, print, refuse_existing, remove_file, write_grey,
     write_json, write_labels, write_npy, write_rgb,
@@ -19,8 +19,7 @@ use super::{Failure, exit_code};
 use crate::appliance::{self, FaceFinder, Prediction};
 use crate::compare::{EkmanMasks, MaskSet, Overlap, otsu_level, stretch};
 use crate::explain::{
-    self, COMPACTNESS, Design, Estimator, MOST_IMITATED_SAMPLES, SAMPLES, SEGMENTS, Superpixels,
-    Surrogate, slic,
+    self, COMPACTNESS, Design, Estimator, SAMPLES, SEGMENTS, Superpixels, Surrogate, slic,
 };
 use crate::expression::Expression;
 use crate::face::{Detection, Landmarks, LevelledFace};
@@ -217,15 +216,8 @@ impl<'a> Explainer<'a> {
             DesignSource::Given(design) => design.rows(),
             _ => args.samples.map_or(SAMPLES, |samples| samples as usize),
         };
-        let estimator = args.estimator.unwrap_or(match &design {
-            DesignSource::Hadamard => Estimator::economical(samples),
-            _ => Estimator::Ridge,
-        });
-        if estimator == Estimator::Imitation && samples > MOST_IMITATED_SAMPLES {
-            return Err(Failure::Usage(format!(
-                "--estimator imitation is for at most {MOST_IMITATED_SAMPLES} samples: with {samples} ridge agrees as well"
-            )));
-        }
+        let is_economical = matches!(design, DesignSource::Hadamard);
+        let estimator = choose_estimator(args.estimator, is_economical, samples)?;
         let classifier = args.classifier.open(&args.finder)?;
         let read = |path: &PathBuf| read_segments(path, classifier.crop_size());
         let segments = args.segments.as_ref().map(read).transpose()?;

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::Failure;
 use crate::appliance::{self, FaceFinder, InstrumentError, Options};
+use crate::explain::{Estimator, MOST_IMITATED_SAMPLES};
 use crate::face::DetectorError;
 use crate::files;
 use crate::network::{ManifestError, Network};
@@ -110,6 +111,24 @@ pub fn classifier_failure(error: InstrumentError) -> Failure {
         ) => Failure::Usage(error.to_string()),
         other => Failure::Model(other.to_string()),
     }
+}
+
+/// The estimator that the user chose, else the best for the design.
+pub fn choose_estimator(
+    chosen: Option<Estimator>,
+    is_economical: bool,
+    samples: usize,
+) -> Result<Estimator, Failure> {
+    let estimator = chosen.unwrap_or(match is_economical {
+        true => Estimator::economical(samples),
+        false => Estimator::Ridge,
+    });
+    if estimator == Estimator::Imitation && samples > MOST_IMITATED_SAMPLES {
+        return Err(Failure::Usage(format!(
+            "--estimator imitation is for at most {MOST_IMITATED_SAMPLES} samples: with {samples} ridge agrees as well"
+        )));
+    }
+    Ok(estimator)
 }
 
 pub fn available_threads() -> usize {

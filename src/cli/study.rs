@@ -4,13 +4,13 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use super::instrument::{FinderArgs, available_threads};
+use super::instrument::{FinderArgs, available_threads, choose_estimator};
 use super::output::{create_folder_of, print};
 use super::progress::Progress;
 use super::{Failure, exit_code};
 use crate::appliance::Options;
 use crate::compare::MaskSet;
-use crate::explain::{Estimator, MOST_IMITATED_SAMPLES, SAMPLES};
+use crate::explain::{Estimator, SAMPLES};
 use crate::heatmap::Clipping;
 use crate::store::{Configuration, Store, StoreError, StoreProblem};
 use crate::study::{
@@ -135,15 +135,7 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
 
 fn plan(args: &Args) -> Result<Plan, Failure> {
     let samples = args.samples as usize;
-    let estimator = args.estimator.unwrap_or(match args.design.as_str() {
-        "hadamard" => Estimator::economical(samples),
-        _ => Estimator::Ridge,
-    });
-    if estimator == Estimator::Imitation && samples > MOST_IMITATED_SAMPLES {
-        return Err(Failure::Usage(format!(
-            "--estimator imitation is for at most {MOST_IMITATED_SAMPLES} samples: with {samples} ridge agrees as well"
-        )));
-    }
+    let estimator = choose_estimator(args.estimator, args.design == "hadamard", samples)?;
     let threads = args.threads.map_or_else(available_threads, usize::from);
     let options = Options { threads, ..args.finder.options() };
     let mut pictures =

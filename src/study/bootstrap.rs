@@ -91,7 +91,7 @@ impl Bootstrap<'_> {
         }
         let [iou, margin, above_chance] = figures.map(central);
         let iou = wider(iou, found.iou).map(|end| end.clamp(0.0, 1.0));
-        let margin = wider(margin, found.iou - found.iou_other_masks);
+        let margin = wider(margin, found.margin());
         let above_chance = wider(above_chance, found.above_chance());
         let replicates = self.replicates;
         Ok(Some(Intervals { replicates, groups: groups.len(), iou, margin, above_chance }))

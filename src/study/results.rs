@@ -144,6 +144,11 @@ pub struct HeatmapResult {
 }
 
 impl HeatmapResult {
+    /// Whether all of the interval is above all three chance levels; not where there is none.
+    pub fn beats_chance(&self) -> bool {
+        self.intervals.is_some_and(|intervals| intervals.above_chance[0] > 0.0)
+    }
+
     /// The network, with its fold where it is one training of several.
     pub fn name(&self) -> String {
         let HeatmapOverlap { network, fold, .. } = &self.overlap;
@@ -447,11 +452,8 @@ fn network_result(
         .iter()
         .filter(|row| row.overlap.network == group.name && row.overlap.fold.is_none())
         .collect();
-    let beats = |row: &&HeatmapResult| {
-        row.intervals.is_some_and(|intervals| intervals.above_chance[0] > 0.0)
-    };
     let beats_chance: Vec<Expression> =
-        own.iter().copied().filter(beats).map(|row| row.overlap.expression).collect();
+        own.iter().filter(|row| row.beats_chance()).map(|row| row.overlap.expression).collect();
     Ok(NetworkResult {
         verdict: verdict(&group.name, &own, &beats_chance),
         network: group.name.clone(),

@@ -34,7 +34,7 @@ pub fn overlap_tables(results: &Results) -> String {
         configuration.masks.name(),
         configuration.software,
     );
-    let missing = progress.drawn - progress.explained - progress.failed;
+    let missing = progress.missing();
     if missing > 0 {
         let _ = writeln!(
             text,
@@ -120,7 +120,7 @@ fn cell(
 
 fn emphasised(row: &HeatmapResult) -> String {
     let iou = format!("{:.3}", row.overlap.overlap.iou);
-    match row.intervals.is_some_and(|intervals| intervals.above_chance[0] > 0.0) {
+    match row.beats_chance() {
         true => format!("**{iou}**"),
         false => iou,
     }
