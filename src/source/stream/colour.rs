@@ -44,14 +44,24 @@ impl Colours {
         }
     }
 
-    /// A row of pixels of which `right` beside each other (1 or 2) share a colour.
-    pub fn row(&self, y: &[u8], u: &[u8], v: &[u8], right: usize, rgb: &mut [u8]) {
-        let pixels = y.chunks(right).zip(rgb.chunks_mut(3 * right));
-        for ((y, rgb), (&u, &v)) in pixels.zip(u.iter().zip(v)) {
+    /// A row of pixels of which each has colours of its own.
+    pub fn row(&self, y: &[u8], u: &[u8], v: &[u8], rgb: &mut [u8]) {
+        for ((&y, rgb), (&u, &v)) in y.iter().zip(rgb.chunks_exact_mut(3)).zip(u.iter().zip(v)) {
+            self.pixel(y, self.shift(u, v), rgb);
+        }
+    }
+
+    /// A row of pixels of which two beside each other share colours; the last one may be alone.
+    pub fn shared_row(&self, y: &[u8], u: &[u8], v: &[u8], rgb: &mut [u8]) {
+        let pairs = y.chunks_exact(2).zip(rgb.chunks_exact_mut(6));
+        for ((y, rgb), (&u, &v)) in pairs.zip(u.iter().zip(v)) {
             let shift = self.shift(u, v);
-            for (&y, rgb) in y.iter().zip(rgb.chunks_exact_mut(3)) {
-                self.pixel(y, shift, rgb);
-            }
+            self.pixel(y[0], shift, &mut rgb[..3]);
+            self.pixel(y[1], shift, &mut rgb[3..]);
+        }
+        if let ([.., last], 1) = (y, y.len() % 2) {
+            let alone = y.len() / 2;
+            self.pixel(*last, self.shift(u[alone], v[alone]), &mut rgb[6 * alone..]);
         }
     }
 
@@ -106,7 +116,7 @@ mod tests {
             for u in (0..=255).step_by(15) {
                 for v in (0..=255).step_by(15) {
                     let mut rgb = [0; 3];
-                    colours.row(&[y], &[u], &[v], 1, &mut rgb);
+                    colours.row(&[y], &[u], &[v], &mut rgb);
                     for (value, exact) in rgb.into_iter().zip(exact(y.into(), u.into(), v.into())) {
                         assert!((f64::from(value) - exact.clamp(0.0, 255.0)).abs() < 0.51);
                     }

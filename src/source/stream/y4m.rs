@@ -106,7 +106,10 @@ impl<R: BufRead> Y4m<R> {
         for (row, (y, rgb)) in rows.enumerate() {
             let begin = row / down * shared;
             let [u, v] = [u, v].map(|plane| &plane[begin..begin + shared]);
-            colours.row(y, u, v, right, rgb);
+            match right {
+                1 => colours.row(y, u, v, rgb),
+                _ => colours.shared_row(y, u, v, rgb),
+            }
         }
     }
 }
