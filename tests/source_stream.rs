@@ -12,7 +12,7 @@ use ferscope::appliance::{SourceState, SourceStatus};
 use ferscope::source::stream::{Capture, CaptureOptions, Frame, NextFrame, Source};
 use image::{Rgb, RgbImage};
 
-const PICTURE: &str = "-f lavfi -i testsrc=size=320x240:rate=50";
+const PICTURE: &str = "-f lavfi -i testsrc=size=320x240:rate=50,format=yuv420p";
 
 fn has_ffmpeg() -> bool {
     let found = Command::new("ffmpeg").arg("-version").stdout(Stdio::null()).status().is_ok();
@@ -79,13 +79,13 @@ fn a_command_gives_mjpeg_or_y4m() {
     for format in
         ["-f mjpeg -q:v 2", "-f yuv4mpegpipe -pix_fmt yuv420p", "-f yuv4mpegpipe -pix_fmt yuv444p"]
     {
-        let colour = "-re -f lavfi -i color=c=0x3060C0:size=322x241:rate=50";
+        let colour = "-re -f lavfi -i color=c=0x3060C0:size=322x240:rate=50";
         let capture = start(&format!("exec:ffmpeg -loglevel error {colour} {format} -"), options());
         let mut memory = HashSet::new();
         for _ in 0..30 {
             let frame = next(&capture);
-            assert_eq!(frame.picture.dimensions(), (322, 241), "{format}");
-            let Rgb(pixel) = *frame.picture.get_pixel(300, 240);
+            assert_eq!(frame.picture.dimensions(), (322, 240), "{format}");
+            let Rgb(pixel) = *frame.picture.get_pixel(300, 239);
             for (value, expected) in pixel.into_iter().zip([0x30, 0x60, 0xC0]) {
                 assert!(value.abs_diff(expected) < 6, "{format}: {pixel:?}");
             }
@@ -95,7 +95,7 @@ fn a_command_gives_mjpeg_or_y4m() {
         assert!(memory.len() <= 5, "{format}: buffers are used again");
         let status = capture.status();
         assert_eq!((status.state, status.reopened), (SourceState::Running, 0));
-        assert_eq!(status.size, Some([322, 241]));
+        assert_eq!(status.size, Some([322, 240]));
         assert!(status.frames_per_second > 5.0 && status.frames >= 30, "{status:?}");
     }
 }
@@ -175,6 +175,7 @@ fn what_is_cut_in_a_frame_gives_whole_frames_only() {
         }
         let status = wait_for(&capture, "ended", |status| status.state == SourceState::Waiting);
         assert_eq!(status.frames, 2, "{format}");
+        assert!(tells("it ended")(&status), "{status:?}");
         // The half is not joined with what comes after it.
         assert_eq!(next(&capture).picture.dimensions(), (320, 240));
     }

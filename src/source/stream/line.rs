@@ -30,11 +30,18 @@ pub struct Line {
     spare: Receiver<RgbImage>,
 }
 
-/// How an opening went.
+/// What came while the source was open once.
+#[derive(Default)]
 struct Opening {
     frames: u64,
-    began: Option<Instant>,
-    end: Result<Option<SourceError>, SourceError>,
+    /// When the first frame and the last one were captured.
+    span: Option<(Instant, Instant)>,
+}
+
+impl Opening {
+    fn is_steady(&self) -> bool {
+        self.span.is_some_and(|(first, last)| last - first >= STEADY)
+    }
 }
 
 impl Line {
@@ -54,30 +61,27 @@ impl Line {
         let mut number = 0;
         let mut pace = Pace::new(self.options.frames_per_second);
         loop {
-            let mut opening = Opening { frames: 0, began: None, end: Ok(None) };
+            let mut opening = Opening::default();
             // What a decoder does to hostile bytes must not end the capture silently.
-            let result = catch_unwind(AssertUnwindSafe(|| {
+            let end = catch_unwind(AssertUnwindSafe(|| {
                 self.open_and_capture(&mut opening, number, &mut pace)
             }));
+            let end = end.unwrap_or_else(|panic| Err(SourceError::Panicked(words(&*panic))));
             number += opening.frames;
             if self.shared.is_stopping() {
                 return self.shared.end(None);
             }
-            opening.end = result.unwrap_or_else(|panic| Err(SourceError::Panicked(words(&panic))));
-            let failure = match opening.end {
-                Ok(failure) if self.source.is_file() && !self.options.repeat => {
+            let failure = match end {
+                Ok(failure) if !self.begins_again() => {
                     return self.shared.end(failure.map(|failure| failure.to_string()));
                 }
-                // Standard input has one end.
-                Ok(failure) if self.source == Source::StandardInput => {
-                    return self.shared.end(failure.map(|failure| failure.to_string()));
-                }
-                Ok(None) if self.source.is_file() && opening.frames > 0 => continue,
-                Ok(None) => "there are no frames in it".to_owned(),
+                Ok(None) if opening.frames == 0 => "there are no frames in it".to_owned(),
+                Ok(None) if self.source.is_file() => continue,
+                Ok(None) => "it ended".to_owned(),
                 Ok(Some(failure)) | Err(failure) => failure.to_string(),
             };
             self.shared.wait_for(&failure);
-            if opening.began.is_some_and(|began| began.elapsed() >= STEADY) {
+            if opening.is_steady() {
                 delay = FIRST_DELAY;
             }
             self.pause(delay);
@@ -86,6 +90,16 @@ impl Line {
         }
     }
 
+    /// Whether there is anything after the end.
+    fn begins_again(&self) -> bool {
+        match self.source {
+            Source::StandardInput => false,
+            Source::Demo | Source::File(_) => self.options.repeat,
+            Source::Camera(_) | Source::Network(_) | Source::Command(_) => true,
+        }
+    }
+
+    /// Why the source ended, where that is not simply its end; or why it failed.
     fn open_and_capture(
         &self,
         opening: &mut Opening,
@@ -109,7 +123,8 @@ impl Line {
                     self.shared.captured(picture.dimensions());
                     let number = first + opening.frames;
                     opening.frames += 1;
-                    opening.began.get_or_insert(captured);
+                    let (begin, _) = opening.span.unwrap_or((captured, captured));
+                    opening.span = Some((begin, captured));
                     self.hand_on(Frame { number, captured, picture });
                     self.shared.grant(self.patience());
                 }
@@ -191,6 +206,15 @@ impl Pace {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_source_is_steady_once_frames_have_come_for_a_while() {
+        let now = Instant::now();
+        let opening = |span| Opening { frames: 1, span };
+        assert!(!opening(None).is_steady());
+        assert!(!opening(Some((now, now))).is_steady());
+        assert!(opening(Some((now, now + STEADY))).is_steady());
+    }
 
     #[test]
     fn a_pace_is_never_endless() {

@@ -32,6 +32,7 @@ pub struct PipeFeed {
     decoder: Option<Decoder<PipeRead>>,
     pipe: Option<PipeRead>,
     told: Rc<RefCell<LastLine>>,
+    gave_frames: bool,
 }
 
 impl PipeFeed {
@@ -60,7 +61,7 @@ impl PipeFeed {
     ) -> Self {
         let told = Rc::new(RefCell::new(LastLine::default()));
         let pipe = PipeRead { output, messages, told: told.clone(), shared: shared.clone() };
-        PipeFeed { process, decoder: None, pipe: Some(pipe), told }
+        PipeFeed { process, decoder: None, pipe: Some(pipe), told, gave_frames: false }
     }
 
     fn decode(&mut self, picture: &mut RgbImage) -> Result<Next, SourceError> {
@@ -84,7 +85,12 @@ impl Feed for PipeFeed {
             Ok(Next::End(None)) => {
                 let Some(process) = self.process.take() else { return Ok(Next::End(None)) };
                 let how = match process.end() {
-                    Some(status) if status.success() => return Ok(Next::End(None)),
+                    Some(status) if status.success() && self.gave_frames => {
+                        return Ok(Next::End(None));
+                    }
+                    Some(status) if status.success() => {
+                        "its program ended without a frame".to_owned()
+                    }
                     Some(status) => format!("its program ended ({status})"),
                     None => "its program closed its output".to_owned(),
                 };
@@ -94,6 +100,10 @@ impl Feed for PipeFeed {
                 Some(Impatience::Silent(after)) => SourceError::Silent { after, told: self.told() },
                 _ => SourceError::Read(error),
             }),
+            Ok(Next::Picture(captured)) => {
+                self.gave_frames = true;
+                Ok(Next::Picture(captured))
+            }
             other => other,
         }
     }
