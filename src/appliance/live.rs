@@ -27,9 +27,7 @@ use super::perceive::{Candidate, Perceiver, Seen};
 use super::supervise::{Heartbeat, Supervisor};
 use super::timing::{Rate, Stage};
 use crate::compare::{EkmanMasks, MaskSet};
-use crate::explain::{
-    self, COMPACTNESS, Design, Estimator, Pair, SEGMENTS, SampleChoice, slic,
-};
+use crate::explain::{self, COMPACTNESS, Design, Estimator, Pair, SEGMENTS, SampleChoice, slic};
 use crate::expression::Expression;
 use crate::heatmap::Clipping;
 use crate::network::{Network, NetworkError, NetworkProblem};
@@ -173,9 +171,7 @@ impl Live {
             Cores::Fixed(wanted) => (wanted.ceil() as usize).clamp(1, cores),
             Cores::Auto => cores,
         };
-        let open = |threads| {
-            open_classifier(&Options { threads, ..options.instrument.clone() })
-        };
+        let open = |threads| open_classifier(&Options { threads, ..options.instrument.clone() });
         let explainer_network = open(lanes)?;
         let size = crate::network::Classifier::crop_size(&explainer_network).0;
         let first = (FaceFinder::open(&options.instrument)?, open(1)?);
@@ -224,7 +220,8 @@ impl Live {
         };
         let explain = ExplainChannels { candidates, free, ends, tell };
         let mut explainer = Explainer::new(explainer_network, lanes);
-        let mut accumulating = Accumulating { accumulator, keeper: session, ..Accumulating::new(&shared) };
+        let mut accumulating =
+            Accumulating { accumulator, keeper: session, ..Accumulating::new(&shared) };
         let mut first = Some(first);
         let workers = vec![
             spawn("perceive", &shared, move |shared| {
@@ -620,7 +617,7 @@ impl Explainer {
             Err(error) => return Err(error),
         };
         let relevance = superpixels.paint(&surrogate.weights);
-        let landmarks = face.levelled_landmarks();
+        let landmarks = face.landmarks.points();
         let mut map = vec![0.0; FACE_PIXELS].into_boxed_slice();
         let standard_face = &self.standard_face;
         let warp = match &mut self.warp {
@@ -853,7 +850,8 @@ impl Accumulating {
             .changed()
             .map(|expression| (expression, self.accumulator.sums(expression)))
             .collect();
-        let changed: Vec<_> = changed.iter().map(|(expression, sums)| (*expression, sums)).collect();
+        let changed: Vec<_> =
+            changed.iter().map(|(expression, sums)| (*expression, sums)).collect();
         match session.commit(counts, &changed) {
             Ok(()) => {
                 self.accumulator.forget_changes();

@@ -48,7 +48,9 @@ impl Classifier for Paced<'_> {
     ) -> Result<(), NetworkError> {
         let classes = self.network.classes().len();
         let step = STEP * self.lanes;
-        for (number, rows) in probabilities[..count * classes].chunks_mut(step * classes).enumerate() {
+        for (number, rows) in
+            probabilities[..count * classes].chunks_mut(step * classes).enumerate()
+        {
             let Some(rest) = (self.rest)() else { return Err(self.network.stopped()) };
             let start = Instant::now();
             let write = |index: usize, pixels: &mut [u8]| write_crop(number * step + index, pixels);
