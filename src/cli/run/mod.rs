@@ -79,10 +79,12 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     let capture = Capture::start(
         source,
         CaptureOptions {
-            repeat,
-            frames_per_second: settings
-                .frames_per_second
-                .map_or(Some(30.0), |fps| (fps > 0.0).then_some(fps)),
+            repeat: settings.repeat.unwrap_or(is_demo),
+            frames_per_second: match settings.frames_per_second {
+                None if is_demo => Some(DEMO_FRAMES_PER_SECOND),
+                None => Some(FRAMES_PER_SECOND),
+                Some(frames) => (frames > 0.0).then_some(frames),
+            },
             ..CaptureOptions::default()
         },
     );
