@@ -1,9 +1,8 @@
-//! What is learnt from explanations: sums over visits, kept exactly, and what they mean.
+//! What is learnt from explanations: sums over visits, kept exactly.
 
-use crate::compare::{EkmanMasks, Overlap, jackknife_interval, otsu_level, stretch};
 use crate::expression::Expression;
-use crate::heatmap::{Clipping, HeatmapError, SignedSums, VisitSums};
-use crate::store::SessionCounts;
+use crate::heatmap::{HeatmapError, SignedSums, VisitSums};
+use crate::store::{SessionContent, SessionCounts};
 
 /// Visits that may be open at once; more than can be followed, since the last explanations of a visit come after its end.
 const MOST_OPEN: usize = 32;
@@ -16,6 +15,8 @@ pub struct Accumulator {
     /// The longest open first.
     open: Vec<OpenVisit>,
     counts: SessionCounts,
+    /// Visits that came to light after the first here: they have no numbers here.
+    found: u64,
     /// Expressions changed since [`Self::changed`] was last cleared.
     changed: [bool; 6],
 }
@@ -39,7 +40,25 @@ impl Accumulator {
 
     /// Learns that visits up to that number have begun.
     pub fn visits_begun(&mut self, last_number: u64) {
-        self.counts.visits = self.counts.visits.max(last_number);
+        self.counts.visits = self.counts.visits.max(self.found + last_number);
+    }
+
+    /// Adds what a file holds that could not be opened at the start.
+    ///
+    /// # Errors
+    /// When the sums are too full; then nothing is added.
+    pub fn absorb(&mut self, content: &SessionContent) -> Result<(), HeatmapError> {
+        let mut merged = self.ended.clone();
+        for (mine, theirs) in merged.iter_mut().zip(&content.sums) {
+            mine.merge(theirs)?;
+        }
+        self.ended = merged;
+        let theirs = content.counts();
+        self.found += theirs.visits;
+        self.counts.visits += theirs.visits;
+        self.counts.explanations += theirs.explanations;
+        self.mark_all_changed();
+        Ok(())
     }
 
     /// Adds the explanation of a face: its standardised map of signed relevance (224 x 275).
@@ -122,46 +141,6 @@ impl Accumulator {
 
 fn place_of(expression: Expression) -> Option<usize> {
     Expression::SIX.iter().position(|&six| six == expression)
-}
-
-/// What the sums of an expression mean.
-#[derive(Debug, Clone)]
-pub struct Meaning {
-    /// The heatmap: mean relevance over visits, not negative, 224 x 275.
-    pub heatmap: Vec<f32>,
-    /// Its overlap with the Ekman mask, beside chance.
-    pub overlap: Overlap,
-    /// 95 % interval of the intersection over union over visits, of eight groups of visits; none of fewer than three groups.
-    pub iou_interval: Option<[f64; 2]>,
-}
-
-impl Meaning {
-    /// Of the sums of an expression; none before the first visit.
-    ///
-    /// # Panics
-    /// When neutral, which has no mask.
-    pub fn new(
-        sums: &VisitSums,
-        expression: Expression,
-        masks: &EkmanMasks,
-        clipping: Clipping,
-    ) -> Option<Self> {
-        let overlap_of = |heatmap: &[f32]| {
-            let stretched = stretch(heatmap);
-            Overlap::new(&stretched, otsu_level(&stretched), expression, masks)
-        };
-        let heatmap = sums.visits().mean(clipping)?;
-        let overlap = overlap_of(&heatmap);
-        let without: Vec<f64> = sums
-            .means_without_a_group()
-            .map(|mean| {
-                let clipped: Vec<f32> = mean.into_iter().map(|value| value.max(0.0)).collect();
-                overlap_of(&clipped).iou
-            })
-            .collect();
-        let iou_interval = jackknife_interval(overlap.iou, &without);
-        Some(Meaning { heatmap, overlap, iou_interval })
-    }
 }
 
 #[cfg(test)]

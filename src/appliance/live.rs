@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded, select};
 use image::GrayImage;
 
-use super::accumulate::{Accumulator, Meaning};
+use super::accumulate::Accumulator;
 use super::board::{Board, StoreState};
 use super::events::{Event, Events};
 use super::gate::{Gate, Refusal};
@@ -32,6 +32,7 @@ use crate::expression::Expression;
 use crate::heatmap::Clipping;
 use crate::network::{Network, NetworkError, NetworkProblem};
 use crate::random::Stream;
+use crate::session::Meaning;
 use crate::source::stream::{Capture, Frame, NextFrame};
 use crate::standard_face::{FACE_PIXELS, StandardFace, WarpMap};
 use crate::store::{Session, SessionConfiguration, SessionContent, StoreError, StoreProblem};
@@ -833,14 +834,22 @@ impl Accumulating {
         }
         if let Some((path, configuration)) = &self.keeper.later {
             match Session::open(path, configuration) {
-                Ok((session, _)) => {
-                    self.keeper.session = Some(session);
-                    self.keeper.later = None;
-                    self.accumulator.mark_all_changed();
-                }
+                // A disk that came late may hold the session already: what it knows is added, not lost.
+                Ok((session, content)) => match self.accumulator.absorb(&content) {
+                    Ok(()) => {
+                        self.keeper.session = Some(session);
+                        self.keeper.later = None;
+                    }
+                    Err(error) => {
+                        log::warn!("the session that came to light cannot be added: {error}");
+                        self.keeper.last_attempt = Some(Instant::now());
+                        return;
+                    }
+                },
                 Err(error) => return self.failed(shared, &error),
             }
         }
+        let counts = self.accumulator.counts();
         let Some(session) = &mut self.keeper.session else {
             return self.accumulator.forget_changes();
         };

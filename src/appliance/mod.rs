@@ -11,7 +11,7 @@ mod perceive;
 mod supervise;
 mod timing;
 
-pub use accumulate::{Accumulator, Meaning};
+pub use accumulate::Accumulator;
 pub use board::{
     Board, ExpressionStatus, HistoryPoint, Refusals, SourceState, SourceStatus, StageTime, Status,
     StoreState, StoreStatus,

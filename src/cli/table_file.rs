@@ -1,4 +1,4 @@
-//! Tables of a study as files: CSV, and Parquet, which keeps the types.
+//! Tables as files: CSV, and Parquet, which keeps the types.
 
 use std::fs::File;
 use std::path::Path;
@@ -11,7 +11,7 @@ use parquet::schema::parser::parse_message_type;
 
 use super::Failure;
 use super::output::{Table, WholeFile, failed};
-use crate::study::tables::{Column, Kind, Value};
+use crate::table::{Column, Kind, Value};
 
 /// Rows of a Parquet table in memory at once.
 const ROWS: usize = 4096;

@@ -154,7 +154,7 @@ impl VisitSums {
     ) -> Result<(), HeatmapError> {
         let Some(mean) = explanations.mean() else { return Ok(()) };
         self.visits.add(&mean)?;
-        self.groups[(number % GROUPS as u64) as usize].add(&mean)
+        self.groups[group_of(number)].add(&mean)
     }
 
     /// Adds all that `other` holds.
@@ -181,6 +181,12 @@ impl VisitSums {
             others.mean().expect("another group has visits")
         })
     }
+}
+
+/// Multiples of the golden ratio fill the groups evenly, and do so too when an expression only comes with every second or eighth visit.
+fn group_of(number: u64) -> usize {
+    const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
+    ((u128::from(number.wrapping_mul(GOLDEN)) * GROUPS as u128) >> 64) as usize
 }
 
 #[cfg(test)]
@@ -252,6 +258,17 @@ mod tests {
             sums.add_visit(number, &visit(&[number as f32])).unwrap();
         }
         let without: Vec<f32> = sums.means_without_a_group().map(|mean| mean[0]).collect();
-        assert_eq!(without, [2.0, 5.0 / 3.0, 4.0 / 3.0, 1.0]);
+        // Visits 0 to 3 are dealt to the groups 0, 4, 1 and 6.
+        assert_eq!(without, [2.0, 4.0 / 3.0, 5.0 / 3.0, 1.0]);
+    }
+
+    #[test]
+    fn groups_are_filled_evenly_when_visits_have_a_rhythm() {
+        for stride in 1..=23 {
+            let mut counts = [0; GROUPS];
+            (1..=80).for_each(|visit| counts[group_of(visit * stride)] += 1);
+            let (least, most) = (counts.iter().min().unwrap(), counts.iter().max().unwrap());
+            assert!(*least >= 5 && *most <= 15, "every {stride}: {counts:?}");
+        }
     }
 }

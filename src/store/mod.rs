@@ -63,7 +63,7 @@ pub enum StoreProblem {
     #[error("was written by a newer ferscope (form {0}; this one knows {VERSION}): use that")]
     Newer(i32),
     /// The file is damaged.
-    #[error("is damaged: {0}: run the study again in another file")]
+    #[error("is damaged: {0}: begin again in another file")]
     Damaged(String),
     /// Two stores, or a store and a command, do not belong together.
     #[error("{0}")]
@@ -189,14 +189,6 @@ impl Store {
     }
 
     fn refuse(&self, problem: impl Into<StoreProblem>) -> StoreError {
-        let problem = match problem.into() {
-            StoreProblem::Sqlite(rusqlite::Error::SqliteFailure(error, text))
-                if error.code == rusqlite::ErrorCode::DatabaseCorrupt =>
-            {
-                StoreProblem::Damaged(text.unwrap_or_else(|| error.to_string()))
-            }
-            other => other,
-        };
         refuse(&self.path, problem)
     }
 
@@ -644,7 +636,33 @@ fn recognise(connection: &Connection) -> std::result::Result<(), StoreProblem> {
 }
 
 fn refuse(path: &Path, problem: impl Into<StoreProblem>) -> StoreError {
-    StoreError { path: path.to_owned(), problem: problem.into() }
+    use rusqlite::{Error, ErrorCode};
+    let problem = match problem.into() {
+        StoreProblem::Sqlite(Error::SqliteFailure(error, text))
+            if error.code == ErrorCode::DatabaseCorrupt
+                // A table that must be there is not: all the commands are ours.
+                || text.as_ref().is_some_and(|text| text.starts_with("no such ")) =>
+        {
+            StoreProblem::Damaged(text.unwrap_or_else(|| error.to_string()))
+        }
+        StoreProblem::Sqlite(
+            error @ (Error::FromSqlConversionFailure(..)
+            | Error::IntegralValueOutOfRange(..)
+            | Error::InvalidColumnType(..)),
+        ) => StoreProblem::Damaged(error.to_string()),
+        other => other,
+    };
+    StoreError { path: path.to_owned(), problem }
+}
+
+/// Gives a file that was just written the place of an older one, and takes away what SQLite keeps beside that: its log would be taken
+/// for the new one's.
+///
+/// # Errors
+/// When the disk is read-only or the like.
+pub fn replace(new: &Path, old: &Path) -> Result<()> {
+    let replace = || remove_database(old).and_then(|()| std::fs::rename(new, old));
+    replace().map_err(|error| refuse(old, error))
 }
 
 fn with_ending(path: &Path, ending: &str) -> PathBuf {

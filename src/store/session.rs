@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, params};
+use rusqlite::{
+    Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params,
+};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -47,9 +49,11 @@ pub struct SessionConfiguration {
 
 impl SessionConfiguration {
     fn values(&self) -> BTreeMap<String, String> {
-        let value = serde_json::to_value(self).expect("plain data");
-        let object = value.as_object().expect("a structure with named fields becomes an object");
-        object.iter().map(|(name, value)| (name.clone(), value.to_string())).collect()
+        // By way of text, so that 0.15 of single precision stays 0.15.
+        let text = serde_json::to_string(self).expect("plain data");
+        let object: serde_json::Map<String, serde_json::Value> =
+            serde_json::from_str(&text).expect("a structure with named fields becomes an object");
+        object.into_iter().map(|(name, value)| (name, value.to_string())).collect()
     }
 
     fn from_values(values: &BTreeMap<String, String>) -> std::result::Result<Self, StoreProblem> {
@@ -96,13 +100,28 @@ pub struct SessionContent {
 impl SessionContent {
     /// Of all sessions together.
     pub fn counts(&self) -> SessionCounts {
-        let sum = |count: fn(&SessionCounts) -> u64| self.sessions.values().map(count).sum();
-        SessionCounts { visits: sum(|c| c.visits), explanations: sum(|c| c.explanations) }
+        self.sessions.values().fold(SessionCounts::default(), |sum, counts| sum.plus(*counts))
+    }
+}
+
+impl SessionCounts {
+    fn plus(self, other: Self) -> Self {
+        SessionCounts {
+            visits: self.visits.saturating_add(other.visits),
+            explanations: self.explanations.saturating_add(other.explanations),
+        }
+    }
+
+    fn minus(self, other: Self) -> Self {
+        SessionCounts {
+            visits: self.visits.saturating_sub(other.visits),
+            explanations: self.explanations.saturating_sub(other.explanations),
+        }
     }
 }
 
 /// A part of an expression's sums, as it is stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Part {
     Visits,
     Pooled,
@@ -159,6 +178,12 @@ pub struct Session {
     connection: Connection,
     path: PathBuf,
     id: String,
+    /// Of the other sessions in the file, where it was merged from several.
+    others: SessionCounts,
+    /// What the file says of this session since our last look: anything else is another program's doing.
+    kept: SessionCounts,
+    /// Hashes of the parts that are in the file.
+    written: BTreeMap<(Expression, Part), u64>,
 }
 
 impl Session {
@@ -178,6 +203,11 @@ impl Session {
             )?;
         }
         let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        // SQLite would open it all the same, and fail with every commit.
+        if connection.is_readonly("main").map_err(|error| refuse(path, error))? {
+            let error = std::io::Error::from(std::io::ErrorKind::ReadOnlyFilesystem);
+            return Err(refuse(path, error));
+        }
         let content = read_content(&connection).map_err(|problem| refuse(path, problem))?;
         let differences = configuration.differences(&content.configuration);
         if !differences.is_empty() {
@@ -186,6 +216,8 @@ impl Session {
         }
         // Of a file that was merged from several, the counts go on in the first.
         let id = content.sessions.keys().next().cloned().unwrap_or_else(new_id);
+        let mine = content.sessions.get(&id).copied().unwrap_or_default();
+        let others = content.counts().minus(mine);
         let prepare = || -> std::result::Result<(), StoreProblem> {
             let mode: String =
                 connection
@@ -198,7 +230,8 @@ impl Session {
             Ok(())
         };
         prepare().map_err(|problem| refuse(path, problem))?;
-        Ok((Session { connection, path: path.to_owned(), id }, content))
+        let (path, written) = (path.to_owned(), BTreeMap::new());
+        Ok((Session { connection, path, id, others, kept: mine, written }, content))
     }
 
     fn create(
@@ -215,7 +248,11 @@ impl Session {
             rename_new(&partial, path)?;
             Ok(())
         };
-        create().map_err(|problem| refuse(path, problem))
+        create().map_err(|problem| {
+            // A full disk has better uses for it.
+            let _ = remove_database(&partial);
+            refuse(path, problem)
+        })
     }
 
     fn fill(
@@ -238,27 +275,51 @@ impl Session {
         Ok(connection)
     }
 
-    /// Keeps the counts of this session and what has changed of the sums: parts whose number of maps is another than in the file, and all
-    /// of the expressions in `changed`, whose last visit may have another mean by now. Whole or not at all; what it returns from is
-    /// safe from kills and power cuts.
+    /// Keeps the counts of all that is in the file, and what has changed of the sums of the expressions in `changed`. Whole or not at all;
+    /// what it returns from is safe from kills and power cuts.
     ///
     /// # Errors
-    /// When the disk is full, read-only or the like; then the file is as it was.
+    /// When the disk is full, read-only or the like, the file was taken away, or another program has written it; then the file is as it was.
     pub fn commit(
         &mut self,
         counts: SessionCounts,
         changed: &[(Expression, &VisitSums)],
     ) -> Result<()> {
-        let id = self.id.clone();
-        let write = |connection: &mut Connection| -> rusqlite::Result<()> {
-            let transaction = connection.transaction()?;
-            write_counts(&transaction, &id, counts)?;
-            for (expression, sums) in changed {
-                write_sums(&transaction, *expression, sums)?;
+        // SQLite would go on writing what has no name any more.
+        if !self.path.exists() {
+            return Err(refuse(&self.path, StoreProblem::Missing));
+        }
+        self.write(counts, changed).map_err(|problem| refuse(&self.path, problem))
+    }
+
+    fn write(
+        &mut self,
+        counts: SessionCounts,
+        changed: &[(Expression, &VisitSums)],
+    ) -> std::result::Result<(), StoreProblem> {
+        let transaction =
+            self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        if read_counts(&transaction, &self.id)? != self.kept {
+            let problem = "is written by another program too: only one may go on with a session";
+            return Err(StoreProblem::Different(problem.to_owned()));
+        }
+        let mine = counts.minus(self.others);
+        write_counts(&transaction, &self.id, mine)?;
+        let mut hashes = Vec::new();
+        for &(expression, sums) in changed {
+            for (part, bytes) in held_parts(sums) {
+                // Most visits end in one group of eight; the other seven need not be packed and written again.
+                let hash = hash(&bytes);
+                if self.written.get(&(expression, part)) != Some(&hash) {
+                    write_part(&transaction, expression, part, part.maps(sums), &bytes)?;
+                    hashes.push(((expression, part), hash));
+                }
             }
-            transaction.commit()
-        };
-        write(&mut self.connection).map_err(|error| refuse(&self.path, error))
+        }
+        transaction.commit()?;
+        self.kept = mine;
+        self.written.extend(hashes);
+        Ok(())
     }
 
     /// Where it lies.
@@ -300,13 +361,19 @@ pub fn read_session(path: &Path) -> Result<SessionContent> {
     }
 }
 
-/// Adds sessions, of one device or many, up into a new file at `out`: the same bytes whatever their order and grouping.
+/// Adds sessions, of one device or many, up into a new file at `out`: the same bytes whatever their order and grouping. `added` is called
+/// after each; returns what the new file holds.
 ///
 /// # Errors
 /// When one cannot be read, is of another configuration than the first or in it already, or `out` exists or cannot be written.
-pub fn merge_sessions(parts: &[PathBuf], out: &Path) -> Result<()> {
+pub fn merge_sessions(
+    parts: &[PathBuf],
+    out: &Path,
+    mut added: impl FnMut(),
+) -> Result<SessionContent> {
     let (first, rest) = parts.split_first().expect("there is something to merge");
     let mut merged = read_session(first)?;
+    added();
     for path in rest {
         let other = read_session(path)?;
         let different = |what: String| refuse(path, StoreProblem::Different(what));
@@ -324,6 +391,7 @@ pub fn merge_sessions(parts: &[PathBuf], out: &Path) -> Result<()> {
         for (mine, theirs) in merged.sums.iter_mut().zip(&other.sums) {
             mine.merge(theirs).map_err(|error| different(error.to_string()))?;
         }
+        added();
     }
     let (filling, partial) = (with_ending(out, ".merging"), with_ending(out, ".partial"));
     let write = || -> std::result::Result<(), StoreProblem> {
@@ -332,7 +400,9 @@ pub fn merge_sessions(parts: &[PathBuf], out: &Path) -> Result<()> {
         let mut connection = Session::fill(&filling, &merged.configuration, &merged.sessions)?;
         let transaction = connection.transaction()?;
         for (expression, sums) in Expression::SIX.into_iter().zip(&merged.sums) {
-            write_sums(&transaction, expression, sums)?;
+            for (part, bytes) in held_parts(sums) {
+                write_part(&transaction, expression, part, part.maps(sums), &bytes)?;
+            }
         }
         transaction.commit()?;
         let target = partial
@@ -348,21 +418,53 @@ pub fn merge_sessions(parts: &[PathBuf], out: &Path) -> Result<()> {
     if result.is_err() {
         let _ = remove_database(&partial);
     }
-    result
+    result.map(|()| merged)
 }
 
 fn connect_any(path: &Path, flags: OpenFlags) -> Result<Connection> {
     if !path.exists() {
         return Err(refuse(path, StoreProblem::Missing));
     }
-    let open = || -> std::result::Result<Connection, StoreProblem> {
-        let connection =
-            Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let recognised = |connection: Connection| -> std::result::Result<Connection, StoreProblem> {
         super::recognise(&connection)?;
         connection.busy_timeout(Duration::from_secs(5))?;
         Ok(connection)
     };
-    open().map_err(|problem| refuse(path, problem))
+    let open = || recognised(Connection::open_with_flags(path, flags)?);
+    // SQLite reads a file with a write-ahead log only where it may write beside it. Where it may not, and there is no log, nobody else
+    // writes either.
+    let open_at_rest = || {
+        let flags = flags | OpenFlags::SQLITE_OPEN_URI;
+        recognised(Connection::open_with_flags(at_rest(path), flags)?)
+    };
+    let is_at_rest = || !with_ending(path, "-wal").exists();
+    match open() {
+        Err(StoreProblem::Sqlite(rusqlite::Error::SqliteFailure(error, _)))
+            if flags.contains(OpenFlags::SQLITE_OPEN_READ_ONLY)
+                && error.code == rusqlite::ErrorCode::CannotOpen
+                && path.is_file()
+                && is_at_rest() =>
+        {
+            open_at_rest()
+        }
+        other => other,
+    }
+    .map_err(|problem| refuse(path, problem))
+}
+
+/// The address under which SQLite reads a file that nobody writes.
+fn at_rest(path: &Path) -> String {
+    let mut address = String::from("file:");
+    for byte in path.to_string_lossy().bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'_' | b'-' => {
+                address.push(byte.into());
+            }
+            other => address += &format!("%{other:02X}"),
+        }
+    }
+    address + "?immutable=1"
 }
 
 fn connect(path: &Path, flags: OpenFlags) -> Result<Connection> {
@@ -395,25 +497,44 @@ fn write_counts(
         .map(|_| ())
 }
 
-fn write_sums(
+fn count(row: &rusqlite::Row, column: usize) -> rusqlite::Result<u64> {
+    let number: i64 = row.get(column)?;
+    u64::try_from(number)
+        .map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, number))
+}
+
+fn read_counts(connection: &Connection, id: &str) -> rusqlite::Result<SessionCounts> {
+    let query = "SELECT visits, explanations FROM session WHERE id = ?";
+    let read =
+        |row: &rusqlite::Row| Ok(SessionCounts { visits: count(row, 0)?, explanations: count(row, 1)? });
+    Ok(connection.query_row(query, [id], read).optional()?.unwrap_or_default())
+}
+
+/// The parts that hold anything, as bytes.
+fn held_parts(sums: &VisitSums) -> impl Iterator<Item = (Part, Vec<u8>)> + '_ {
+    let held = Part::ALL.into_iter().filter(|part| part.maps(sums) > 0);
+    held.map(|part| (part, part.bytes(sums)))
+}
+
+fn hash(bytes: &[u8]) -> u64 {
+    use std::hash::Hasher;
+    let mut hasher = std::hash::DefaultHasher::new();
+    hasher.write(bytes);
+    hasher.finish()
+}
+
+fn write_part(
     transaction: &Transaction,
     expression: Expression,
-    sums: &VisitSums,
+    part: Part,
+    maps: u64,
+    bytes: &[u8],
 ) -> rusqlite::Result<()> {
-    for part in Part::ALL {
-        let maps = part.maps(sums);
-        if maps > 0 {
-            transaction
-                .prepare_cached("INSERT OR REPLACE INTO sums VALUES (?, ?, ?, ?)")?
-                .execute(params![
-                    expression.name(),
-                    part.name(),
-                    maps as i64,
-                    rows::compress_fast(&part.bytes(sums))
-                ])?;
-        }
-    }
-    Ok(())
+    let row = params![expression.name(), part.name(), maps as i64, rows::compress_fast(bytes)];
+    transaction
+        .prepare_cached("INSERT OR REPLACE INTO sums VALUES (?, ?, ?, ?)")?
+        .execute(row)
+        .map(|_| ())
 }
 
 fn read_content(connection: &Connection) -> std::result::Result<SessionContent, StoreProblem> {
@@ -425,8 +546,8 @@ fn read_content(connection: &Connection) -> std::result::Result<SessionContent, 
     let mut statement = connection.prepare("SELECT id, visits, explanations FROM session")?;
     let sessions = statement
         .query_map([], |row| {
-            let number = |column| row.get::<_, i64>(column).map(|number| number as u64);
-            Ok((row.get(0)?, SessionCounts { visits: number(1)?, explanations: number(2)? }))
+            let counts = SessionCounts { visits: count(row, 1)?, explanations: count(row, 2)? };
+            Ok((row.get(0)?, counts))
         })?
         .collect::<rusqlite::Result<BTreeMap<String, SessionCounts>>>()?;
     let mut sums: [VisitSums; 6] = Default::default();

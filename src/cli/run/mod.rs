@@ -21,6 +21,7 @@ use crate::appliance::{
 };
 use crate::explain::Estimator;
 use crate::network::Network;
+use crate::session::MIN_VISITS;
 use crate::source::stream::{Capture, CaptureOptions, Source};
 use crate::store::SessionConfiguration;
 
@@ -35,8 +36,6 @@ const FRAMES_PER_SECOND: f64 = 30.0;
 const DEMO_FRAMES_PER_SECOND: f64 = 4.0;
 /// Network of the live loop's detector, unless said.
 const DEFAULT_DETECTOR: &str = "192";
-/// Visits from which on heatmaps are shown.
-const DEFAULT_MIN_VISITS: u64 = 20;
 
 /// Run the appliance: watch a camera, classify and explain the faces it sees, and build a heatmap per expression, for days
 ///
@@ -240,7 +239,7 @@ fn session(settings: &Settings, options: &LiveOptions) -> Result<(String, Kept),
 }
 
 fn board(settings: &Settings, options: &LiveOptions, network: &str) -> Board {
-    let min_visits = settings.min_visits.unwrap_or(DEFAULT_MIN_VISITS);
+    let min_visits = settings.min_visits.unwrap_or(MIN_VISITS);
     let mut status = Status::new(network, options.masks, min_visits);
     status.notice = settings.notice.clone();
     if let Some(path) = &settings.session {
