@@ -1,44 +1,97 @@
-//! `ferscope merge`: adds parts of a study, or studies of other pictures, exactly.
+//! `ferscope merge`: adds parts of a study, studies of other pictures, or sessions of the appliance, exactly.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::Failure;
-use super::output::{create_folder_of, print, refuse_existing, remove_file};
-use super::study::store_failure;
-use crate::store::merge;
+use super::output::{create_folder_of, print, refuse_existing};
+use super::progress::Progress;
+use crate::store::{self, is_session, merge, merge_sessions};
 
-/// Add up parts of a study (`ferscope study --part I/N`), or studies of other pictures by the same networks
+/// Add up parts of a study (`ferscope study --part I/N`), studies of other pictures by the same networks, or sessions of `ferscope run`
 ///
-/// Sums and counts are added, not means; order and grouping do not change a byte. All must have the same networks, masks, samples, seed and
-/// so on; what differs is said.
+/// Sums and counts are added, not means; order and grouping do not change a byte. All must have the same networks, masks and so on (studies also
+/// samples and seed); what differs is said. A session that is gone on with later is merged anew, from its own file.
 #[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  ferscope merge part-*.sqlite --out study.sqlite
+  ferscope merge hall.sqlite door.sqlite --out week.sqlite   (then `ferscope report week.sqlite`)")]
 pub struct Args {
-    /// Files of studies
-    #[arg(required = true, value_name = "STUDIES")]
-    studies: Vec<PathBuf>,
-    /// Where the sum goes
-    #[arg(long, value_name = "FILE", default_value = "study.sqlite")]
-    out: PathBuf,
-    /// Overwrite an existing study
+    /// Files of studies, or of sessions
+    #[arg(required = true, value_name = "FILES")]
+    parts: Vec<PathBuf>,
+    /// Where the sum goes [default: study.sqlite, or session.sqlite]
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Overwrite an existing study or session
     #[arg(long)]
     force: bool,
 }
 
 pub fn run(args: &Args) -> Result<ExitCode, Failure> {
-    refuse_existing(&args.out, args.force)?;
+    let sessions = are_sessions(&args.parts)?;
+    let default = || PathBuf::from(if sessions { "session.sqlite" } else { "study.sqlite" });
+    let out = args.out.clone().unwrap_or_else(default);
     let same = |path: &PathBuf| {
-        path.canonicalize().is_ok_and(|path| args.out.canonicalize().is_ok_and(|out| out == path))
+        path.canonicalize().is_ok_and(|path| out.canonicalize().is_ok_and(|out| out == path))
     };
-    if args.studies.iter().any(same) {
+    if args.parts.iter().any(same) {
+        let kind = if sessions { "sessions" } else { "studies" };
+        let out = out.display();
         return Err(Failure::Usage(format!(
-            "{} is one of the studies to merge: choose another --out",
-            args.out.display()
+            "{out} is one of the {kind} to merge: choose another --out"
         )));
     }
-    create_folder_of(&args.out)?;
-    remove_file(&args.out)?;
-    merge(&args.studies, &args.out).map_err(store_failure)?;
-    print(&format!("{}: {} studies merged\n", args.out.display(), args.studies.len()))?;
+    refuse_existing(&out, args.force)?;
+    create_folder_of(&out)?;
+    // What stands there stays until there is something to replace it.
+    let exists = out.symlink_metadata().is_ok();
+    let target = if exists { beside(&out) } else { out.clone() };
+    if exists {
+        store::remove(&target)?;
+    }
+    let summary = add_up(&args.parts, sessions, &target)?;
+    if exists {
+        store::replace(&target, &out)?;
+    }
+    print(&format!("{}: {summary}\n", out.display()))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Merges, and says in plain words what came of it.
+fn add_up(parts: &[PathBuf], sessions: bool, out: &Path) -> Result<String, Failure> {
+    if !sessions {
+        merge(parts, out)?;
+        return Ok(format!("{} studies merged", parts.len()));
+    }
+    let progress = Progress::new(parts.len(), "sessions added up");
+    let merged = merge_sessions(parts, out, || progress.advance())?;
+    progress.finish();
+    let (count, counts) = (merged.sessions.len(), merged.counts());
+    let sessions = if count == 1 { "session" } else { "sessions" };
+    Ok(format!(
+        "{count} {sessions}, {} visits, {} explanations",
+        counts.visits, counts.explanations
+    ))
+}
+
+/// Whether all files are sessions, rather than studies.
+fn are_sessions(parts: &[PathBuf]) -> Result<bool, Failure> {
+    let are = parts.iter().map(|part| is_session(part)).collect::<Result<Vec<bool>, _>>()?;
+    let first = |wanted: bool| are.iter().position(|&is| is == wanted).map(|at| &parts[at]);
+    match (first(true), first(false)) {
+        (Some(session), Some(study)) => Err(Failure::Usage(format!(
+            "{} is a session of `ferscope run` and {} a study: they cannot be added up",
+            session.display(),
+            study.display()
+        ))),
+        (session, _) => Ok(session.is_some()),
+    }
+}
+
+fn beside(out: &Path) -> PathBuf {
+    let mut name = out.file_name().unwrap_or_default().to_owned();
+    name.push(".new");
+    out.with_file_name(name)
 }

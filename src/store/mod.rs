@@ -655,6 +655,14 @@ fn refuse(path: &Path, problem: impl Into<StoreProblem>) -> StoreError {
     StoreError { path: path.to_owned(), problem }
 }
 
+/// Takes a study or session away, and what SQLite keeps beside it.
+///
+/// # Errors
+/// When the disk is read-only or the like; that it is not there is none.
+pub fn remove(path: &Path) -> Result<()> {
+    remove_database(path).map_err(|error| refuse(path, error))
+}
+
 /// Gives a file that was just written the place of an older one, and takes away what SQLite keeps beside that: its log would be taken
 /// for the new one's.
 ///

@@ -499,14 +499,14 @@ fn write_counts(
 
 fn count(row: &rusqlite::Row, column: usize) -> rusqlite::Result<u64> {
     let number: i64 = row.get(column)?;
-    u64::try_from(number)
-        .map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, number))
+    u64::try_from(number).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, number))
 }
 
 fn read_counts(connection: &Connection, id: &str) -> rusqlite::Result<SessionCounts> {
     let query = "SELECT visits, explanations FROM session WHERE id = ?";
-    let read =
-        |row: &rusqlite::Row| Ok(SessionCounts { visits: count(row, 0)?, explanations: count(row, 1)? });
+    let read = |row: &rusqlite::Row| {
+        Ok(SessionCounts { visits: count(row, 0)?, explanations: count(row, 1)? })
+    };
     Ok(connection.query_row(query, [id], read).optional()?.unwrap_or_default())
 }
 

@@ -101,7 +101,7 @@ pub struct IouRow {
     /// Ends of the 95 % interval of the intersection over union minus the highest of the three chance levels, which move with it; none
     /// where it was not estimated.
     pub above_chance: Option<[f64; 2]>,
-    /// Faces in the heatmap.
+    /// Faces or visits in the heatmap.
     pub n: u64,
     /// Whether they are of so few people that it is thin evidence.
     pub is_thin: bool,
@@ -119,6 +119,24 @@ impl IouRow {
         let is_known =
             |[low, high]: &[f64; 2]| [self.iou, *low, *high].iter().all(|value| value.is_finite());
         interval.filter(is_known)
+    }
+}
+
+/// What has one vote in a heatmap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Votes {
+    /// Each explained face.
+    Faces,
+    /// Each visit, of one or many explained faces.
+    Visits,
+}
+
+impl Votes {
+    const fn names(self) -> [&'static str; 2] {
+        match self {
+            Self::Faces => ["faces", "Few people or pictures: thin evidence"],
+            Self::Visits => ["visits", "Few visits: thin evidence"],
+        }
     }
 }
 
@@ -164,8 +182,8 @@ impl Mark {
 /// intersection over union that is not finite, has a dash.
 ///
 /// Of several rows for one network and expression the first is drawn.
-pub fn iou_svg(title: &str, rows: &[IouRow]) -> String {
-    draw_panels(title, rows, &networks(rows), scale(rows))
+pub fn iou_svg(title: &str, rows: &[IouRow], votes: Votes) -> String {
+    draw_panels(title, rows, &networks(rows), scale(rows), votes)
 }
 
 /// The same as several pictures of at most `most` panels each, all of one scale: for pages of paper, which a long picture does not fit.
@@ -174,7 +192,8 @@ pub fn iou_svg(title: &str, rows: &[IouRow]) -> String {
 /// If `most` is 0.
 pub fn iou_svgs(title: &str, rows: &[IouRow], most: usize) -> Vec<String> {
     let networks = networks(rows);
-    networks.chunks(most).map(|some| draw_panels(title, rows, some, scale(rows))).collect()
+    let draw = |some: &[&str]| draw_panels(title, rows, some, scale(rows), Votes::Faces);
+    networks.chunks(most).map(draw).collect()
 }
 
 /// In the order of first appearance.
@@ -200,7 +219,14 @@ fn scale(rows: &[IouRow]) -> Ticks {
     Ticks::up_to(largest.min(1.0), 6)
 }
 
-fn draw_panels(title: &str, rows: &[IouRow], networks: &[&str], ticks: Ticks) -> String {
+fn draw_panels(
+    title: &str,
+    rows: &[IouRow],
+    networks: &[&str],
+    ticks: Ticks,
+    votes: Votes,
+) -> String {
+    let [counted, thin] = votes.names();
     let left = MARGIN + names_width(Expression::SIX.map(Expression::name), 13.0) + 10.0;
     let right = WIDTH - MARGIN - COLUMNS[0] - COLUMNS[1] - 4.0;
     let x_of = |value: f64| left + value.clamp(0.0, ticks.end()) / ticks.end() * (right - left);
@@ -208,7 +234,8 @@ fn draw_panels(title: &str, rows: &[IouRow], networks: &[&str], ticks: Ticks) ->
     let mut svg = Svg::default();
     let y = svg.title(WIDTH, title);
     let drawn = |row: &IouRow| networks.contains(&row.network.as_str());
-    let mut y = iou_legend(&mut svg, y, rows.iter().any(|row| row.is_thin && drawn(row)));
+    let mut y =
+        iou_legend(&mut svg, y, rows.iter().any(|row| row.is_thin && drawn(row)).then_some(thin));
     for &network in networks {
         let of_network = |expression| {
             rows.iter().find(|row| row.network == network && row.expression == expression)
@@ -219,7 +246,7 @@ fn draw_panels(title: &str, rows: &[IouRow], networks: &[&str], ticks: Ticks) ->
         let faint_end = format!(r#"text-anchor="end" fill="{FAINT}""#);
         svg.text([right, y], 12.0, &faint_end, &count_above(six));
         svg.text([WIDTH - MARGIN - COLUMNS[1], y], 12.0, &faint_end, "IoU");
-        svg.text([WIDTH - MARGIN, y], 12.0, &faint_end, "faces");
+        svg.text([WIDTH - MARGIN, y], 12.0, &faint_end, counted);
         let top = y + 7.0;
         let bottom = top + 6.0 * ROW;
         draw_grid(&mut svg, &ticks, x_of, [top, bottom]);
@@ -297,7 +324,7 @@ fn draw_dot(svg: &mut Svg, [x, y]: [f64; 2], is_filled: bool) {
     ));
 }
 
-fn iou_legend(svg: &mut Svg, y: f64, some_are_thin: bool) -> f64 {
+fn iou_legend(svg: &mut Svg, y: f64, thin: Option<&str>) -> f64 {
     let mut items = vec![
         "IoU and its 95 % interval; above all three chance levels",
         "IoU and its 95 % interval; not known to be above them",
@@ -305,9 +332,7 @@ fn iou_legend(svg: &mut Svg, y: f64, some_are_thin: bool) -> f64 {
         "Chance: random heatmap of equal area",
         "Chance: mean of the five other masks",
     ];
-    if some_are_thin {
-        items.push("Few people or pictures: thin evidence");
-    }
+    items.extend(thin);
     let items: Vec<String> = items.into_iter().map(str::to_owned).collect();
     svg.legend(y, &items, |svg, item, [x, y]| match item {
         0 | 1 => {
@@ -368,7 +393,7 @@ mod tests {
         assert!(!IouRow { above_chance: Some([0.9, f64::NAN]), ..anger(0.9) }.is_above_chance());
 
         let rows = [row("a", Expression::Fear, 0.1), row("a", Expression::Anger, 0.3)];
-        let elements = read(&iou_svg("overlap", &rows));
+        let elements = read(&iou_svg("overlap", &rows, Votes::Faces));
         assert_eq!(dots(&elements), [true, false], "in the order of the six");
         assert!(texts(&elements).contains(&"1 of 2 above chance"));
     }
@@ -378,7 +403,7 @@ mod tests {
         let rows =
             [("b", Expression::Fear), ("a<&", Expression::Sadness), ("b", Expression::Anger)]
                 .map(|(network, expression)| row(network, expression, 0.3));
-        let elements = read(&iou_svg("overlap", &rows));
+        let elements = read(&iou_svg("overlap", &rows, Votes::Faces));
         let texts = texts(&elements);
         let place = |wanted| texts.iter().position(|&text| text == wanted).unwrap();
         assert!(place("b") < place("a<&"));
@@ -412,13 +437,13 @@ mod tests {
             all_white: f64::INFINITY,
             ..row("a", Expression::Anger, 0.3)
         };
-        let elements = read(&iou_svg("", &[unknown]));
+        let elements = read(&iou_svg("", &[unknown], Votes::Visits));
         assert!(dots(&elements).is_empty() && texts(&elements).contains(&"no intervals"));
-        read(&iou_svg("no rows at all", &[]));
+        read(&iou_svg("no rows at all", &[], Votes::Visits));
         let rows: Vec<IouRow> = (0..60)
             .map(|number| row(&format!("network {number}"), Expression::Surprise, 0.5))
             .collect();
-        assert_eq!(dots(&read(&iou_svg("many", &rows))).len(), 60);
+        assert_eq!(dots(&read(&iou_svg("many", &rows, Votes::Faces))).len(), 60);
     }
 
     #[test]

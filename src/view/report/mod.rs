@@ -1,8 +1,14 @@
-//! A study as one page: everything in it, nothing fetched, no script.
+//! A study or a session as one page: everything in it, nothing fetched, no script.
 
 mod checks;
+mod frame;
 mod networks;
 mod overlap;
+pub mod session;
+mod words;
+
+use frame::{Frame, Section};
+use words::{LIMITS, MISUSE, OVERLAP};
 
 use super::html::{Table, escape, number, paragraph};
 use crate::explain::Estimator;
@@ -20,15 +26,6 @@ pub struct Report<'a> {
     pub results: &'a Results,
     /// The name of another study's file, and how its overlaps agree.
     pub other: Option<(&'a str, &'a Agreement)>,
-}
-
-/// A part of the page under a heading.
-struct Section {
-    /// What links point at.
-    id: &'static str,
-    title: &'static str,
-    /// HTML.
-    content: String,
 }
 
 /// Draws a study as a page of HTML. The same results give the same bytes.
@@ -70,53 +67,19 @@ pub fn page(report: &Report) -> String {
         content: limits(results),
     });
 
-    let name = escape(report.name);
-    let style = include_str!("style.css");
-    let mut contents = String::new();
-    let mut body = String::new();
-    for (number, Section { id, title, content }) in (1..).zip(&sections) {
-        contents += &format!("<li><a href=\"#{id}\">{title}</a></li>\n");
-        body += &format!(
-            "<section aria-labelledby=\"{id}\">\n<h2 id=\"{id}\">{number}. {title}</h2>\n{content}</section>\n"
-        );
-    }
-    // A number and its unit stay on one line.
-    let body = body.replace(" %", "\u{a0}%");
     let networks = counted(results.networks.len(), "network", "networks");
     let pictures = counted(results.pictures.listed, "picture", "pictures");
-    let software = concat!("ferscope ", env!("CARGO_PKG_VERSION"));
-    format!(
-        r##"<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8" />
-<meta name="viewport" content="width=device-width, initial-scale=1" />
-<meta name="generator" content="{software}" />
-<title>{name}: where networks look in faces</title>
-<link rel="icon" href="data:," />
-<style>
-{style}</style>
-</head>
-<body>
-<header>
-<h1>Where networks look in faces: {name}</h1>
-<p class="lead">{networks}, {pictures}. Heatmaps of explanations beside the regions that the muscles of each expression move.</p>
-{banner}</header>
-<nav aria-labelledby="contents">
-<p id="contents">Contents</p>
-<ol>
-{contents}</ol>
-</nav>
-<main>
-{body}</main>
-<footer><p>Made by {software} from a study by {made}. Method: Gaya-Morey, Ramis-Guarinos, Manresa-Yee and Buades-Rubio, “Unveiling the Human-like
-Similarities of Automatic Facial Expression Recognition”, doi 10.1007/s11042-024-20090-5. This page holds no picture of a person and fetches nothing.</p></footer>
-</body>
-</html>
-"##,
-        banner = banner(results),
-        made = escape(&results.configuration.software),
-    )
+    Frame {
+        name: report.name,
+        heading: "Where networks look in faces",
+        lead: &format!(
+            "{networks}, {pictures}. Heatmaps of explanations beside the regions that the muscles of each expression move."
+        ),
+        banner: &banner(results),
+        origin: &format!("a study by {}", escape(&results.configuration.software)),
+        sections: &sections,
+    }
+    .page()
 }
 
 /// `1 face`, `2 faces`.
@@ -281,16 +244,8 @@ fn trainings(results: &Results) -> String {
 }
 
 fn in_words(results: &Results) -> String {
-    let mut text = String::from(
-        "<p><strong>How to read an overlap.</strong> The explanations of many faces that a network reads as one expression are averaged on a standard face: the <em>heatmap</em>. What is brighter
-than a threshold is where the network looks. The <em>Ekman mask</em> is where the muscles of the expression move the face. The overlap, IoU (intersection over union), is the area
-that both cover, divided by the area that at least one covers: 0, they do not touch; 1, they are the same. Some overlap comes by chance, so an IoU means
-something only when it is above all of three chance levels:</p>
-<ul>
-<li><strong>all white</strong>: a heatmap that marks the whole face;</li>
-<li><strong>random</strong>: as many pixels as the heatmap marks, scattered at random;</li>
-<li><strong>other masks</strong>: the same heatmap against the masks of the five other expressions, on average.</li>
-</ul>\n",
+    let mut text = format!(
+        "<p><strong>How to read an overlap.</strong> The explanations of many faces that a network reads as one expression are averaged on a standard face: the <em>heatmap</em>. {OVERLAP}"
     );
     text += &match replicates(results) {
         Some(replicates) => format!(
@@ -354,17 +309,8 @@ fn limits(results: &Results) -> String {
         .filter(|row| row.overlap.fold.is_none() && row.intervals.is_some())
         .count();
     let people = people(results);
-    let mut points = vec![
-        "An IoU is readable only beside its chance levels. In the paper’s own twelve networks the mean IoU with the own expression’s mask is 0.269, with the masks of the five other expressions 0.262, and \
-         that of an all-white heatmap 0.258; 54 % of the 72 heatmaps do not beat the all-white one. Margins of that size are the rule, and random pixels, being scattered, are an easy opponent."
-            .to_owned(),
-        "An explanation says what the network reacts to when parts of the face are blacked out. A face with black patches is no natural face, and LIME’s linear model tells only part of the reaction. \
-         A superpixel is about a thirtieth of the face: what is smaller cannot be told apart."
-            .to_owned(),
-        "The faces are those that a network reads as an expression, rightly or wrongly. A heatmap tells where it looks when it says fear, not where fear shows."
-            .to_owned(),
-        "The masks are one reading of which muscles make an expression and where they lie, the same for every face. A network may look elsewhere for a good reason."
-            .to_owned(),
+    let mut points = LIMITS.map(str::to_owned).to_vec();
+    points.extend([
         format!(
             "An interval says how far a figure would move with other {people} of the same kind; a draw holds about 63 % of them, so its heatmap is noisier than that of all. It knows nothing of another training, other masks, another population or another seed: do the study again \
              with another <code>--seed</code> and put both beside each other with <code>--compare-with</code>."
@@ -373,7 +319,7 @@ fn limits(results: &Results) -> String {
             .to_owned(),
         "What is found on these pictures holds for pictures like them. Painted, rendered or posed faces say little about faces in daily life, and accuracy may differ with age, skin colour and sex."
             .to_owned(),
-    ];
+    ]);
     if judged > 1 {
         points.push(format!(
             "{judged} heatmaps are judged one by one. If every one of them were exactly at its chance level, about {} would still be called better than chance by luck.",
@@ -384,8 +330,5 @@ fn limits(results: &Results) -> String {
     for point in points {
         text += &format!("<li>{point}</li>\n");
     }
-    text + "</ul>
-<p class=\"note\"><strong>What this must not be used for.</strong> A network names what a face looks like to it; it does not know what a person feels, and a heatmap that agrees with the
-masks does not make it right. Neither may be used to judge a person: not for hiring, schooling, policing, insurance, medical or credit decisions, not to infer
-emotions at work or in schools, not for surveillance, and not on people who were not told.</p>\n"
+    text + "</ul>\n" + MISUSE
 }
