@@ -106,7 +106,7 @@ enum Command {
 
 /// Runs the command line and tells how it ended.
 pub fn main() -> ExitCode {
-    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("error"))
+    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("error,ferscope=warn"))
         .format_timestamp(None)
         .init();
     // A hostile model file can make a library panic; that is caught and told as an error, without the panic's own noise.

@@ -1,6 +1,10 @@
-//! A study's tables as a person reads or pastes them: Markdown.
+//! Tables as a person reads or pastes them: Markdown.
+
+mod session;
 
 use std::fmt::Write;
+
+pub use session::session_tables;
 
 use crate::compare::Overlap;
 use crate::compare::report::{Aggregation, Means};
