@@ -106,9 +106,11 @@ enum Command {
 
 /// Runs the command line and tells how it ended.
 pub fn main() -> ExitCode {
-    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("error,ferscope=warn"))
-        .format_timestamp(None)
-        .init();
+    env_logger::Builder::from_env(
+        env_logger::Env::default().default_filter_or("error,ferscope=warn"),
+    )
+    .format_timestamp(None)
+    .init();
     // A hostile model file can make a library panic; that is caught and told as an error, without the panic's own noise.
     std::panic::set_hook(Box::new(|panic| log::debug!("{panic}")));
     let result = std::panic::catch_unwind(|| match Arguments::parse().command {

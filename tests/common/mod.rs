@@ -1,6 +1,8 @@
 //! What several test files need.
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+pub mod session;
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 

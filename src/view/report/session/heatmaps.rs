@@ -26,9 +26,9 @@ pub fn heatmaps(results: &SessionResults) -> String {
         .map(|row| card(row, results.min_visits, &masks, &face))
         .collect();
     let has_any = results.expressions.iter().any(|row| row.heatmap.is_some());
-    let caption = "<strong>Heatmaps on the standard face.</strong> Left: every visit has one vote; the figures of this page are of these. Right: every explanation has one vote, so that who stays long weighs more. \
+    let caption = "<strong>Heatmaps on the standard face.</strong> Left: every visit has one vote; the figures of this page are of these. Right, pooled: every explanation has one vote, so that who stays long weighs more. \
          Bright: what speaks for the expression, on average. Every map is stretched to its own maximum: brightness compares places within a map, not maps. Blue: the Ekman mask. Likeness: mean-centred correlation of the two, 1 the \
-         most; a low one says that a few long visits differ from the rest. n below each: visits and explanations.";
+         most; a low one says that a few long visits differ from the rest. n above each: visits and explanations.";
     let legend = if has_any { legend() } else { String::new() };
     figure_below(caption, &(legend + &side_by_side(&cards)))
 }
@@ -69,7 +69,7 @@ fn card(
         number(shown.pooled_iou, 3),
         number(shown.pooled_correlation, 2),
     );
-    figure(&picture(&pair, &description), &caption)
+    figure_below(&caption, &picture(&pair, &description))
 }
 
 /// Two heatmaps beside each other under their names.
@@ -82,8 +82,7 @@ fn pair(
     let (width, height) = (FACE_WIDTH as u32 * SCALE, FACE_HEIGHT as u32 * SCALE);
     let top = (1.35 * HEADING) as u32;
     let mut picture = RgbImage::from_pixel(2 * width + GAP, height + top, Rgb([255; 3]));
-    let maps =
-        [(&shown.meaning.heatmap, "one vote a visit"), (&shown.pooled, "one an explanation")];
+    let maps = [(&shown.meaning.heatmap, "a vote per visit"), (&shown.pooled, "pooled")];
     for (place, (map, name)) in (0..).zip(maps) {
         let left = place * (width + GAP);
         let panel = heatmap_panel(map, masks.get(row.expression), face, (width, height), SCALE);

@@ -82,7 +82,10 @@ fn seen(results: &SessionResults) -> String {
         ("Visits", format!("{}: faces followed, explained or not", results.visits)),
         (
             "Explanations",
-            format!("{}, by LIME over about 30 superpixels each", results.explanations),
+            format!(
+                "{}, by LIME over about 30 superpixels each, with as many samples as the appliance was told or chose",
+                results.explanations
+            ),
         ),
         ("Network", format!("{}, SHA-256 {checksum}…", configuration.network)),
         ("Ekman masks", configuration.masks.to_string()),
@@ -133,7 +136,9 @@ fn seen(results: &SessionResults) -> String {
 }
 
 fn in_words(results: &SessionResults) -> String {
-    let mut text = String::from("<ul>\n");
+    let mut text = String::from(
+        "<p>Each overlap says how well what the network looked at and the region that the muscles of the expression move cover each other, from 0 to 1; how to read it stands below.</p>\n<ul>\n",
+    );
     for row in &results.expressions {
         text += &format!(
             "<li><strong>{}</strong>: {}.</li>\n",
