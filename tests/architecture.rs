@@ -14,6 +14,7 @@ fn inner_rooms_stay_inside() {
         "crate::source",
         "crate::store",
         "crate::study",
+        "crate::session",
         "crate::view",
         "crate::appliance",
         "crate::cli",

@@ -54,6 +54,8 @@ fn a_session_is_gone_on_with_where_it_was() {
     let running = read_session(&path).unwrap();
     let id = session.id().to_owned();
     drop(session);
+    let files = std::fs::read_dir(folder.path()).unwrap().count();
+    assert_eq!(files, 1, "at rest it needs nothing beside it");
     let (session, content) = Session::open(&path, &configuration()).unwrap();
     assert_eq!(session.id(), id);
     for content in [running, content] {
@@ -328,9 +330,15 @@ fn a_session_on_a_read_only_disk_is_read_and_not_gone_on_with() {
     let path = disk.path().join("a 1% #?.sqlite");
     let fear = [(Fear, sums(Fear, 6, 0.1, 1))];
     write(&path, &configuration(), &fear);
+    // As a power cut leaves it; then it was looked at elsewhere.
+    let cut = disk.path().join("cut.sqlite");
+    std::fs::copy(&path, &cut).unwrap();
+    Connection::open(&cut).unwrap().pragma_update(None, "journal_mode", "wal").unwrap();
     disk.make_read_only();
-    assert!(is_session(&path).unwrap());
-    assert_eq!(read_session(&path).unwrap().sums[2], fear[0].1);
+    for path in [&path, &cut] {
+        assert!(is_session(path).unwrap());
+        assert_eq!(read_session(path).unwrap().sums[2], fear[0].1);
+    }
     let problem = refused(Session::open(&path, &configuration()));
     assert!(problem.contains("read-only"), "{problem}");
     let new = refused(Session::open(&disk.path().join("new.sqlite"), &configuration()));

@@ -135,18 +135,18 @@ impl ExpressionResult {
         let (iou, chance) = (shown.meaning.overlap.iou, shown.meaning.chance());
         let Some([low, high]) = shown.meaning.iou_interval else {
             return format!(
-                "cannot be told from chance: too few groups of visits for an interval (overlap {iou:.3}, chance {chance:.3})"
+                "cannot be told from chance: too few groups of visits for an interval (overlap {iou:.3}, highest chance level {chance:.3})"
             );
         };
         match shown.verdict {
             Verdict::Above => format!(
-                "the network looks at the muscles’ regions more than chance would: the overlap of {iou:.3} is at least {low:.3}, chance gives {chance:.3}"
+                "the network looks at the muscles’ regions more than chance would: the overlap of {iou:.3} is at least {low:.3}, above the highest chance level, {chance:.3}"
             ),
             Verdict::Below => format!(
-                "the network looks at the muscles’ regions less than chance would: the overlap of {iou:.3} is at most {high:.3}, chance gives {chance:.3}"
+                "no better than chance: the overlap of {iou:.3} is at most {high:.3}, below the highest chance level, {chance:.3}"
             ),
             Verdict::LikeChance | Verdict::Unknown => format!(
-                "cannot be told from chance: the overlap of {iou:.3} may be as low as {low:.3} and as high as {high:.3}, chance gives {chance:.3}"
+                "cannot be told from chance: the overlap of {iou:.3} may be as low as {low:.3} and as high as {high:.3}, with the highest chance level, {chance:.3}, between"
             ),
         }
     }

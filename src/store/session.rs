@@ -333,6 +333,13 @@ impl Session {
     }
 }
 
+impl Drop for Session {
+    /// At rest the file needs no other beside it: then it can be read on a read-only disk, and copied as it is.
+    fn drop(&mut self) {
+        let _ = self.connection.pragma_update(None, "journal_mode", "delete");
+    }
+}
+
 /// Whether the file at `path` is a session's, rather than a study's.
 ///
 /// # Errors
