@@ -112,6 +112,17 @@ fn a_disk_that_fills_up_costs_nothing_but_one_warning() {
     assert_eq!(count(&heard, KEPT_IN_MEMORY), 1, "{heard:?}");
     let pooled: u64 = after.sums.iter().map(|sums| sums.pooled().explanations()).sum();
     assert_eq!(pooled, after.counts().explanations, "none was lost");
+
+    // Started on a full disk, it goes on all the same.
+    let old = read_session(&path).unwrap().counts();
+    disk.fill();
+    let mut appliance = Appliance::start(&path);
+    appliance.expect(KEPT_IN_MEMORY);
+    disk.make_room();
+    appliance.expect(WRITTEN_AGAIN);
+    wait_for(&path, |content| content.counts().explanations > old.explanations);
+    let heard = appliance.end();
+    assert_eq!(count(&heard, KEPT_IN_MEMORY), 1, "{heard:?}");
 }
 
 #[test]

@@ -35,7 +35,9 @@ use crate::random::Stream;
 use crate::session::Meaning;
 use crate::source::stream::{Capture, Frame, NextFrame};
 use crate::standard_face::{FACE_PIXELS, StandardFace, WarpMap};
-use crate::store::{Session, SessionConfiguration, SessionContent, StoreError, StoreProblem};
+use crate::store::{
+    Session, SessionConfiguration, SessionContent, StoreError, StoreProblem, read_session,
+};
 
 /// Waiting for anything takes no longer, so that pauses and ends are noticed.
 const TICK: Duration = Duration::from_millis(50);
@@ -957,7 +959,7 @@ fn resident_bytes() -> Option<u64> {
     Some(kibibytes << 10)
 }
 
-/// Opens a session to go on with, or tells that it can only be made later.
+/// Opens a session to go on with, or tells that it can only be written later: on a disk that is full, read-only or not there yet.
 ///
 /// # Errors
 /// When the file is there, but is another session, foreign or damaged.
@@ -965,12 +967,15 @@ pub fn open_session(
     path: &std::path::Path,
     configuration: SessionConfiguration,
 ) -> Result<Kept, StoreError> {
+    // What is there must be of the same kind, for its sums are added once it can be written.
+    let is_the_same = || {
+        read_session(path)
+            .is_ok_and(|content| configuration.differences(&content.configuration).is_empty())
+    };
     match Session::open(path, &configuration) {
         Ok(opened) => Ok(Kept::Session(Box::new(opened))),
         Err(error) => match error.problem {
-            // A disk that is full or not there yet; what exists must be usable, for its sums would be lost else.
-            StoreProblem::Sqlite(_) | StoreProblem::File(_) if !path.exists() => {
-                log::warn!("{error}: what is learnt stays in memory until it can be written");
+            StoreProblem::Sqlite(_) | StoreProblem::File(_) if !path.exists() || is_the_same() => {
                 Ok(Kept::Later(path.to_owned(), Box::new(configuration)))
             }
             _ => Err(error),

@@ -23,7 +23,7 @@ use crate::explain::Estimator;
 use crate::network::Network;
 use crate::session::MIN_VISITS;
 use crate::source::stream::{Capture, CaptureOptions, Source};
-use crate::store::SessionConfiguration;
+use crate::store::{SessionConfiguration, StoreProblem};
 
 /// Where the dashboard is served.
 const DEFAULT_ADDRESS: &str = "127.0.0.1:7373";
@@ -233,7 +233,12 @@ fn session(settings: &Settings, options: &LiveOptions) -> Result<(String, Kept),
         least_probability: gate.least_probability,
     };
     let kept = open_session(path, configuration).map_err(|error| {
-        Failure::Usage(format!("{error}: choose another --session, or the same settings"))
+        let remedy = match error.problem {
+            StoreProblem::Different(_) => ": choose another --session, or the same settings",
+            StoreProblem::Kind(..) | StoreProblem::Foreign => ": choose another --session",
+            _ => "",
+        };
+        Failure::Usage(format!("{error}{remedy}"))
     })?;
     Ok((spec.name, kept))
 }
