@@ -196,4 +196,30 @@ mod tests {
         assert_eq!(accumulator.open.len(), MOST_OPEN);
         assert_eq!(accumulator.sums(JOY).visits().explanations(), 100);
     }
+
+    #[test]
+    fn what_comes_to_light_late_is_added_and_new_visits_are_counted_on() {
+        let mut earlier = Accumulator::default();
+        earlier.visits_begun(7);
+        earlier.add(7, JOY, &map(0.5)).unwrap();
+        earlier.end_visit(7).unwrap();
+        let content = SessionContent {
+            sessions: [("id".to_owned(), earlier.counts())].into(),
+            sums: Expression::SIX.map(|expression| earlier.sums(expression)),
+            configuration: serde_json::from_value(serde_json::json!({
+                "network": "", "network_sha256": "", "masks": "published", "detector": "", "landmark_model": "",
+                "epsilon": 1.0, "estimator": "", "least_eye_distance": 1.0, "most_turn": 1.0, "least_sharpness": 1.0,
+                "least_probability": 1.0
+            }))
+            .unwrap(),
+        };
+        let mut accumulator = Accumulator::default();
+        accumulator.visits_begun(2);
+        accumulator.add(2, JOY, &map(0.25)).unwrap();
+        accumulator.absorb(&content).unwrap();
+        accumulator.visits_begun(3);
+        assert_eq!(accumulator.counts(), SessionCounts { visits: 7 + 3, explanations: 2 });
+        assert_eq!(accumulator.sums(JOY).visits().explanations(), 2);
+        assert_eq!(accumulator.changed().count(), 6);
+    }
 }
