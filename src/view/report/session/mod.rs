@@ -167,6 +167,7 @@ fn limits(results: &SessionResults) -> String {
     let mut points = LIMITS.map(str::to_owned).to_vec();
     points.extend([
         "Visits are taken as independent. They are not, where the same people come again and again, or one face is lost and found: then intervals are too narrow.".to_owned(),
+        "Sums of few visits tell of those who made them. This page leaves out what has too few, but the session’s file holds it: keep that to yourself until many came.".to_owned(),
         "Only faces that were large, frontal, sharp and decided enough were explained, and of those as many as the processor allowed. Who is read as neutral is in no heatmap.".to_owned(),
         "An interval says how far a figure would move with other visits in the same place. It knows nothing of another place, light or camera, other masks or another training of the network; the chance levels are \
          taken as they are measured."
