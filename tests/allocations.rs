@@ -45,9 +45,8 @@ fn allocations(work: impl FnOnce()) -> u64 {
 /// What one evaluation of a network allocates.
 fn of_evaluation(network: &mut Network) -> u64 {
     let mut row = vec![0.0; network.output_len()];
-    let mut evaluate = || {
-        allocations(|| network.evaluate(1, &|_, pixels| pixels.fill(90), &mut row).unwrap())
-    };
+    let mut evaluate =
+        || allocations(|| network.evaluate(1, &|_, pixels| pixels.fill(90), &mut row).unwrap());
     let first: Vec<u64> = (0..5).map(|_| evaluate()).collect();
     assert!(first[2..].iter().all(|count| *count == first[2]), "it is always the same: {first:?}");
     first[2]
