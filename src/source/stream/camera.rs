@@ -197,7 +197,21 @@ mod present {
 
     #[cfg(test)]
     mod tests {
+        use super::super::super::Source;
         use super::*;
+        use std::time::Duration;
+
+        #[test]
+        fn a_driver_that_never_answers_is_not_waited_for() {
+            let shared = Arc::new(Shared::new(&Source::Camera(0)));
+            let (_give, given) = bounded(1);
+            let mut feed = CameraFeed { number: 0, given, shared: shared.clone() };
+            shared.grant(Duration::from_millis(50));
+            let silent = feed.next(&mut RgbImage::default());
+            assert!(matches!(silent, Err(SourceError::Silent { .. })), "{silent:?}");
+            let threads: Vec<_> = std::iter::from_fn(Counted::new).collect();
+            assert_eq!(threads.len(), MOST_THREADS);
+        }
 
         #[test]
         fn the_format_nearest_to_what_is_wanted_is_chosen() {

@@ -123,7 +123,11 @@ impl Shared {
             content.status.problem = Some(problem.to_owned());
         }
         let level = if is_new { log::Level::Warn } else { log::Level::Debug };
-        log::log!(level, "{}: {problem}", content.status.uri);
+        // Some problems name the source themselves.
+        match &content.status.uri {
+            uri if problem.starts_with(uri.as_str()) => log::log!(level, "{problem}"),
+            uri => log::log!(level, "{uri}: {problem}"),
+        }
     }
 
     /// There are no frames for now.
