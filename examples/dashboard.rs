@@ -56,13 +56,17 @@ fn fill(board: &Board, state: &str) -> Result<(), String> {
         "fresh" | "waiting" => [0; 6],
         "few" => [3, 7, 0, 41, 20, 19],
         "full" | "paused" | "failing" | "live" => [134, 58, 27, 1312, 96, 61],
-        other => return Err(format!("no state `{other}`: fresh, few, full, paused, waiting, failing, live")),
+        other => {
+            return Err(format!(
+                "no state `{other}`: fresh, few, full, paused, waiting, failing, live"
+            ));
+        }
     };
     let mut random = Stream::new(SEED, "dashboard example", state);
     let mut share = move || (random.bits() >> 11) as f64 / (1_u64 << 53) as f64;
     let face = StandardFace::default();
     let masks = EkmanMasks::new(MaskSet::Published, &face);
-    for (expression, visits) in Expression::SIX.into_iter().zip(visits) {
+    for expression in Expression::SIX {
         let mask = masks.get(expression).expect("one of the six");
         board.set_heatmap(expression, heatmap(mask, &mut share).into());
     }
@@ -79,7 +83,8 @@ fn fill(board: &Board, state: &str) -> Result<(), String> {
                 let done = f64::from(step + 1) / 300.0;
                 let iou = end * (1.0 - 0.5 * (-6.0 * done).exp()) + 0.02 * (share() - 0.5);
                 let half = 0.02 + 0.12 / (1.0 + 8.0 * done);
-                each.overlap = known.then(|| overlap(iou, [0.21, 0.18, 0.14, 0.25, 0.2, 0.22][index]));
+                each.overlap =
+                    known.then(|| overlap(iou, [0.21, 0.18, 0.14, 0.25, 0.2, 0.22][index]));
                 each.iou_interval = known.then(|| [(iou - half).max(0.0), iou + half]);
             }
         });
@@ -186,7 +191,8 @@ fn heatmap(mask: &[bool], share: &mut impl FnMut() -> f64) -> Vec<f32> {
 fn scene(second: u32) -> RgbImage {
     let (x0, y0) = (640.0 + f64::from(second % 10) * 20.0, 360.0);
     RgbImage::from_fn(1280, 720, |x, y| {
-        let distance = ((f64::from(x) - x0) / 150.0).powi(2) + ((f64::from(y) - y0) / 200.0).powi(2);
+        let distance =
+            ((f64::from(x) - x0) / 150.0).powi(2) + ((f64::from(y) - y0) / 200.0).powi(2);
         Rgb(if distance < 1.0 { [176, 160, 150] } else { [70, 84, (y / 6) as u8 + 60] })
     })
 }

@@ -61,11 +61,8 @@ impl Access {
         }
         let digest = Sha256::digest(format!("cookie of the dashboard: {token}"));
         let value: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-        let cookie = Cookie {
-            name: format!("ferscope-{port}"),
-            hash: Hash::of(value.as_bytes()),
-            value,
-        };
+        let cookie =
+            Cookie { name: format!("ferscope-{port}"), hash: Hash::of(value.as_bytes()), value };
         Some(Access::Token { token: Hash::of(token.as_bytes()), cookie })
     }
 
@@ -166,10 +163,7 @@ fn unauthorised(request: &Parts) -> Reply {
     let reply = if request.uri.path() == "/" {
         reply::with_status(status, reply::content("text/html; charset=utf-8", SIGN_IN))
     } else {
-        reply::failure(
-            status,
-            "the token is missing or wrong: send `Authorization: Bearer TOKEN`",
-        )
+        reply::failure(status, "the token is missing or wrong: send `Authorization: Bearer TOKEN`")
     };
     reply::with_header(reply, header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
 }

@@ -12,8 +12,14 @@ pub const KIND: &str = "text/plain; version=0.0.4; charset=utf-8";
 pub fn text(status: &Status, frame_age: Duration) -> String {
     let mut text = Text::default();
     let Status { source, store, .. } = status;
-    text.gauge("build_info", "Always 1; the labels tell program, network and masks.")
-        .value(&[("software", &status.software), ("network", &status.network), ("masks", status.masks.name())], 1.0);
+    text.gauge("build_info", "Always 1; the labels tell program, network and masks.").value(
+        &[
+            ("software", &status.software),
+            ("network", &status.network),
+            ("masks", status.masks.name()),
+        ],
+        1.0,
+    );
     text.gauge("uptime_seconds", "Since the loop began.").value(&[], status.uptime_seconds);
     text.gauge("paused", "1 while nobody is looked at.").value(&[], is(status.paused));
     text.gauge("faces", "Faces in the last frame.").value(&[], status.faces as f64);

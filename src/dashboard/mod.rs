@@ -96,12 +96,9 @@ pub fn serve(
     let thread = thread::Builder::new()
         .name("dashboard".to_owned())
         .spawn(move || {
-            runtime.block_on(async {
-                tokio::select! {
-                    _ = stopped => {}
-                    () = server::listen(listener, site) => {}
-                }
-            });
+            runtime.spawn(server::listen(listener, site));
+            // Ends in an error: nothing is ever sent, the sender is dropped.
+            let _ = runtime.block_on(stopped);
             // Connections end with the runtime, whatever they are at.
         })
         .map_err(DashboardError::Start)?;

@@ -66,8 +66,7 @@ impl Pictures {
 
     fn draw(&self, expression: Expression, heatmap: &[f32]) -> RgbImage {
         let mut picture = RgbImage::from_pixel(SIZE.0, SIZE.1 + SCALE, heat(0.0));
-        let panel =
-            heatmap_panel(heatmap, self.masks.get(expression), &self.face, SIZE, OUTLINE);
+        let panel = heatmap_panel(heatmap, self.masks.get(expression), &self.face, SIZE, OUTLINE);
         imageops::replace(&mut picture, &panel, 0, 0);
         let ink = Rgb([255; 3]);
         let top = (SIZE.1 + 12) as i32;

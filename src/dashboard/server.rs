@@ -23,7 +23,7 @@ const MOST_HEADERS: usize = 64;
 /// For the headers of a request, and between two requests.
 const HEADER_TIME: Duration = Duration::from_secs(5);
 /// After this long a connection ends with the request at hand: whoever reads or writes too slowly keeps no place.
-const CONNECTION_TIME: Duration = Duration::from_secs(20);
+const CONNECTION_TIME: Duration = Duration::from_secs(10);
 /// For the request at hand.
 const LAST_TIME: Duration = Duration::from_secs(2);
 /// After the system could not give a connection: it has no more files, which asking at once does not change.

@@ -53,15 +53,21 @@ impl Site {
         }
         let path = request.uri.path();
         let is_button = path == "/api/pause" || path == "/api/resume";
-        let allowed: &[Method] = if is_button { &[Method::POST] } else { &[Method::GET, Method::HEAD] };
+        let allowed: &[Method] =
+            if is_button { &[Method::POST] } else { &[Method::GET, Method::HEAD] };
         if !allowed.contains(&request.method) {
             let names = if is_button { "POST" } else { "GET, HEAD" };
-            let reply = reply::failure(StatusCode::METHOD_NOT_ALLOWED, &format!("only {names} here"));
+            let reply =
+                reply::failure(StatusCode::METHOD_NOT_ALLOWED, &format!("only {names} here"));
             return reply::with_header(reply, header::ALLOW, HeaderValue::from_static(names));
         }
         if Limited::new(body, LARGEST_BODY).collect().await.is_err() {
             let reply = reply::failure(StatusCode::PAYLOAD_TOO_LARGE, "send no more than 1 KiB");
-            return reply::with_header(reply, header::CONNECTION, HeaderValue::from_static("close"));
+            return reply::with_header(
+                reply,
+                header::CONNECTION,
+                HeaderValue::from_static("close"),
+            );
         }
         if is_button { self.press(path == "/api/pause") } else { self.show(path) }
     }
@@ -78,9 +84,7 @@ impl Site {
         let board = &self.board;
         match path {
             "/" => reply::content("text/html; charset=utf-8", include_str!("page.html")),
-            "/page.js" => {
-                reply::content("text/javascript; charset=utf-8", include_str!("page.js"))
-            }
+            "/page.js" => reply::content("text/javascript; charset=utf-8", include_str!("page.js")),
             "/page.css" => reply::content("text/css; charset=utf-8", include_str!("page.css")),
             "/icon.svg" => reply::content("image/svg+xml", include_str!("icon.svg")),
             "/api/status" => {
@@ -95,7 +99,8 @@ impl Site {
                 })
             }
             "/api/history" => {
-                let history: Vec<HistoryPoint> = board.history().into_iter().map(shortened).collect();
+                let history: Vec<HistoryPoint> =
+                    board.history().into_iter().map(shortened).collect();
                 reply::json(&history)
             }
             "/api/picture.jpg" => match board.picture() {
@@ -135,7 +140,10 @@ impl Site {
         let visits = status.expressions.iter().find(|each| each.expression == expression);
         match visits.map_or(0, |each| each.visits) {
             visits if visits < status.min_visits => {
-                format!("a heatmap of {expression} needs {} visits, has {visits}", status.min_visits)
+                format!(
+                    "a heatmap of {expression} needs {} visits, has {visits}",
+                    status.min_visits
+                )
             }
             _ => format!("the heatmap of {expression} is not made yet"),
         }
