@@ -93,6 +93,7 @@ fn fill(board: &Board, state: &str) -> Result<(), String> {
         }
     }
     board.update(|status| {
+        status.software += ", made-up numbers";
         status.uptime_seconds = if total > 0 { 3600.0 } else { 12.0 };
         status.source.uri = "/dev/video0".to_owned();
         status.source.size = Some([1280, 720]);

@@ -167,6 +167,7 @@ fn status_and_history_are_json() {
     assert_eq!(status["source"]["state"], "running");
     assert_eq!(status["controls"], true);
     assert_eq!(status["shows_picture"], false);
+    assert_eq!(status["has_picture"], false);
     assert_eq!(status["problem"], Value::Null);
     assert!(status["frame_age_seconds"].as_f64().unwrap() < 10.0);
     board.update(|status| status.notice = Some("<b>".to_owned()));

@@ -45,7 +45,7 @@ function draw(svg, label, shapes) {
 }
 
 const cards = new Map();
-let history = [], historyAt = -Infinity, status = null, software = null, failures = 0, lostAt = null, timer = 0, busy = false;
+let history = [], historyAt = -Infinity, status = null, software = null, failures = 0, lostAt = null, timer = 0, busy = false, presses = 0;
 
 function card(name) {
     if (!cards.has(name)) {
@@ -82,10 +82,11 @@ function showExpression(each, index, end) {
     setText(find(".visits"), whole(each.visits));
     setText(find(".explanations"), whole(each.explanations));
     setText(find(".iou"), overlap ? share(overlap.iou) : "–");
-    setText(find("dd.ends"), interval ? `${share(interval[0])} to ${share(interval[1])}` : "–");
+    setText(find("dd.ends"), interval ? `${share(interval[0])}–${share(interval[1])}` : "–");
     setText(find(".chance"), overlap ? share(chanceOf(overlap)) : "–");
     showMap(one, each, enough);
     find(".interval").hidden = find(".time").hidden = !overlap;
+    one.element.querySelectorAll(".judged").forEach(row => { row.hidden = !overlap; });
     if (!overlap) return;
 
     const percent = value => `${(100 * Math.min(value, end) / end).toFixed(2)}%`, chance = chanceOf(overlap);
@@ -99,7 +100,8 @@ function showExpression(each, index, end) {
             ["line", { class: "chance-line", x1: percent(chance), x2: percent(chance), y1: 0, y2: 20 }],
             ["circle", { class: "dot", "data-above": above ? "yes" : "no", cx: percent(overlap.iou), cy: 10, r: 5 }],
             ["text", { x: "0%", y: 33 }, "0"],
-            ["text", { x: percent(chance), y: 33, "text-anchor": "middle" }, "chance"],
+            // Not over the ends of the scale.
+            ["text", { x: percent(Math.min(Math.max(chance, 0.14 * end), 0.86 * end)), y: 33, "text-anchor": "middle" }, "chance"],
             ["text", { x: "100%", y: 33, "text-anchor": "end" }, end.toFixed(1)],
         ]);
     }
@@ -155,7 +157,10 @@ function showHistory(one, index, end) {
         ["path", { class: "chance-line", d: `M${path(points, 4)}` }],
         ["path", { class: "iou-line", d: `M${path(points, 1)}` }],
     ]);
-    setText(box.querySelector(".ends span"), `${duration(to - from)} ago`);
+    setText(box.querySelector("figcaption"), `IoU over time, from 0 to ${end.toFixed(1)}`);
+    const [begin, until] = box.querySelectorAll(".ends span"), ago = moment => status.uptime_seconds - moment;
+    setText(begin, `${duration(ago(from))} ago`);
+    setText(until, ago(to) < 90 ? "now" : `${duration(ago(to))} ago`);
 }
 
 function showState() {
@@ -163,11 +168,14 @@ function showState() {
     const [state, words] = paused ? ["paused", "Paused: nobody is looked at"]
         : source.state === "waiting" ? ["waiting", "Waiting for the camera"]
         : source.state === "ended" ? ["ended", "Ended: there are no more frames"]
-        : ["looking", status.faces === 0 ? "Looking: nobody in view" : `Looking at ${status.faces} face${status.faces === 1 ? "" : "s"}`];
+        : ["looking", "Looking"];
     at("state").dataset.state = state;
     setText(at("state"), words);
+    // Beside what is read aloud when it changes: faces come and go.
+    setText(at("faces"), state !== "looking" ? "" : status.faces === 0 ? "– nobody in view" : `at ${status.faces} face${status.faces === 1 ? "" : "s"}`);
     at("pause").hidden = !status.controls;
     if (!busy) setText(at("pause"), paused ? "Resume" : "Pause");
+    at("pause").disabled = busy || !!lostAt;
 }
 
 function showRefusals() {
@@ -196,12 +204,12 @@ function showFacts() {
     const rows = {
         Camera: `${source.uri || "none yet"}${size}`,
         Frames: `${source.frames_per_second.toFixed(1)} per second; ${whole(source.frames)} captured`,
-        Dropped: `${whole(source.dropped)} frames, since newer ones came` +
-            (source.frames ? ` (${Math.round(100 * source.dropped / source.frames)} %)` : ""),
+        Dropped: !source.dropped ? "none" : `${whole(source.dropped)} frames, since newer ones came` +
+            ` (${Math.round(100 * source.dropped / Math.max(source.frames, 1))} %)`,
         "Opened again": source.reopened ? `${whole(source.reopened)} times` : "never",
         "Last problem": source.problem || "none",
         Results: (STORES[store.state] || store.state) + (store.path ? `: ${store.path}` : ""),
-        Safe: store.path ? `${whole(store.committed_explanations)} explanations outlast a power cut` : "",
+        "On disk": store.path ? `${whole(store.committed_explanations)} explanations, safe from a power cut` : "",
         "Write error": store.problem || "",
         Explanations: `${status.explanations_per_minute.toFixed(1)} per minute, ${whole(status.samples)} samples each`,
         Memory: status.resident_bytes === null ? "not known" : `${Math.round(status.resident_bytes / 1e6)} MB`,
@@ -247,7 +255,7 @@ function showStages() {
 function showPicture() {
     const image = at("picture");
     at("camera").hidden = !status.shows_picture;
-    const wanted = status.shows_picture && !status.paused && status.source.state === "running";
+    const wanted = status.has_picture && !lostAt && !status.paused;
     if (!wanted) {
         image.hidden = true;
         image.removeAttribute("src");
@@ -265,7 +273,9 @@ function showPicture() {
 
 function show() {
     toggle(at("notice"), status.notice);
-    toggle(at("problem"), status.problem && `Not working as it should: ${status.problem}.`);
+    const why = [status.source.state === "waiting" && status.source.problem, status.store.state === "failing" && status.store.problem];
+    const reasons = why.filter(reason => reason).map(reason => ` (${reason})`).join("");
+    toggle(at("problem"), status.problem && `Not working as it should: ${status.problem}${reasons}.`);
     setText(at("summary"), `${title(visits(status.visits))}, ${whole(status.explanations)} faces explained by the network ${status.network}.`);
     showState();
     const end = scaleEnd();
@@ -287,7 +297,7 @@ async function poll() {
     clearTimeout(timer);
     let wait = document.hidden ? PATIENCE : STEP;
     try {
-        const next = await ask("/api/status");
+        const before = presses, next = await ask("/api/status");
         if (performance.now() - historyAt > HISTORY_STEP) {
             historyAt = performance.now();
             history = await ask("/api/history");
@@ -295,7 +305,8 @@ async function poll() {
         // A newer program brings a newer page.
         if (software && software !== next.software) return location.reload();
         software = next.software;
-        status = next;
+        // What was asked before the button was pressed is out of date.
+        if (before === presses || !status) status = next;
         failures = 0;
         lostAt = null;
         toggle(at("lost"), null);
@@ -307,6 +318,10 @@ async function poll() {
             : `Connection lost since ${clock(lostAt)}. What is below is from then.`);
         at("state").dataset.state = "unknown";
         setText(at("state"), "Not known");
+        setText(at("faces"), "");
+        at("pause").disabled = true;
+        // Nobody's picture stays when it is not known whether it may.
+        if (status) showPicture();
     }
     timer = setTimeout(poll, wait);
     if (!lostAt) show();
@@ -315,16 +330,20 @@ async function poll() {
 async function press() {
     const button = at("pause"), path = status.paused ? "/api/resume" : "/api/pause";
     busy = button.disabled = true;
+    presses += 1;
     try {
         const answer = await fetch(path, { method: "POST", headers: { "X-Ferscope": "1" }, signal: AbortSignal.timeout(PATIENCE) });
         if (!answer.ok) throw new Error((await answer.json()).error);
         status.paused = (await answer.json()).paused;
+        status.has_picture = false;
+        presses += 1;
         toggle(at("refused"), null);
     } catch (problem) {
         toggle(at("refused"), `That did not work: ${problem.message}`);
     }
-    busy = button.disabled = false;
+    busy = false;
     showState();
+    showPicture();
 }
 
 at("pause").addEventListener("click", press);

@@ -17,6 +17,8 @@ use super::site::Site;
 
 /// At once; a browser opens up to six.
 const MOST_CONNECTIONS: usize = 32;
+/// Of these, for clients on this machine alone: probes and the kiosk's own screen get in whatever the network does.
+const OUR_CONNECTIONS: usize = 4;
 /// Bytes of a request's line and headers.
 const MOST_HEADER_BYTES: usize = 16 << 10;
 const MOST_HEADERS: usize = 64;
@@ -40,19 +42,21 @@ pub async fn listen(listener: TcpListener, site: Arc<Site>) {
     };
     let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
     loop {
-        let Ok((stream, _)) = listener.accept().await else {
+        let Ok((stream, peer)) = listener.accept().await else {
             sleep(PAUSE).await;
             continue;
         };
+        let kept = if peer.ip().to_canonical().is_loopback() { 0 } else { OUR_CONNECTIONS };
+        let is_room = places.available_permits() > kept;
         match places.clone().try_acquire_owned() {
-            Ok(place) => {
+            Ok(place) if is_room => {
                 let site = site.clone();
                 tokio::spawn(async move {
                     converse(stream, site).await;
                     drop(place);
                 });
             }
-            Err(_) => refuse(&stream),
+            _ => refuse(&stream),
         }
     }
 }

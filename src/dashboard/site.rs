@@ -35,6 +35,7 @@ struct Shown<'a> {
     /// What `/healthz` says when it is not "ok".
     problem: Option<String>,
     shows_picture: bool,
+    has_picture: bool,
     controls: bool,
 }
 
@@ -94,6 +95,7 @@ impl Site {
                     problem: health::problem(&status, frame_age),
                     frame_age_seconds: frame_age.as_secs_f64(),
                     shows_picture: board.shows_picture(),
+                    has_picture: board.picture().is_some(),
                     controls: self.controls,
                     status: &status,
                 })
