@@ -221,7 +221,7 @@ fn the_picture_is_there_only_when_it_is_shown() {
 
     let board = board(true);
     let dashboard = serve_with(board.clone(), None, true);
-    assert_eq!(get(dashboard.address(), "/api/picture.jpg").status, 404, "no frame yet");
+    assert_eq!(get(dashboard.address(), "/api/picture.jpg").status, 204, "no frame yet");
     board.set_picture(Some(Arc::new(RgbImage::new(1280, 720))));
     let answer = get(dashboard.address(), "/api/picture.jpg");
     assert_eq!((answer.status, answer.header("content-type")), (200, Some("image/jpeg")));
@@ -232,7 +232,7 @@ fn the_picture_is_there_only_when_it_is_shown() {
         assert_eq!(get(dashboard.address(), "/api/picture.jpg").status, 200);
     }
     board.set_paused(true);
-    assert_eq!(get(dashboard.address(), "/api/picture.jpg").status, 404, "nobody is looked at");
+    assert_eq!(get(dashboard.address(), "/api/picture.jpg").status, 204, "nobody is looked at");
 }
 
 #[test]

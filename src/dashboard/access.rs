@@ -100,14 +100,12 @@ fn is_loopback(name: &Authority) -> bool {
 }
 
 fn stranger(request: &Parts, token: &Hash, cookie: &Cookie) -> Option<Reply> {
-    if request.uri.path() == "/" && request.method == Method::GET {
-        if let Some(guess) = token_in_query(request) {
-            return Some(if token.is_of(guess.as_bytes()) {
-                sign_in(cookie)
-            } else {
-                unauthorised(request)
-            });
-        }
+    let is_door = request.uri.path() == "/" && request.method == Method::GET;
+    if let Some(guess) = token_in_query(request).filter(|_| is_door) {
+        return Some(match token.is_of(guess.as_bytes()) {
+            true => sign_in(cookie),
+            false => unauthorised(request),
+        });
     }
     let knows = bearer(&request.headers).is_some_and(|guess| token.is_of(guess))
         || cookies(&request.headers, &cookie.name).any(|guess| cookie.hash.is_of(guess.as_bytes()));

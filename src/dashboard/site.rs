@@ -107,7 +107,8 @@ impl Site {
             }
             "/api/picture.jpg" => match board.picture() {
                 Some(picture) => self.pictures.picture(&picture),
-                None if board.shows_picture() => missing("there is no picture at the moment"),
+                // No failure: somebody paused, or the first frame is not there yet.
+                None if board.shows_picture() => reply::text(StatusCode::NO_CONTENT, ""),
                 None => missing("the camera's picture is not shown: nobody asked for it"),
             },
             "/metrics" => {
