@@ -163,6 +163,18 @@ impl FaceFinder {
         self.detector.detect(picture)
     }
 
+    /// As [`Self::detect`], in place of what `found` held.
+    ///
+    /// # Errors
+    /// When the detector cannot be evaluated.
+    pub fn detect_into(
+        &mut self,
+        picture: &RgbImage,
+        found: &mut Vec<Detection>,
+    ) -> Result<(), NetworkError> {
+        self.detector.detect_into(picture, found)
+    }
+
     /// The landmarks of a detection.
     ///
     /// # Errors
@@ -214,7 +226,7 @@ impl FaceFinder {
             log10_nfa: f64::NAN,
         };
         let first = self.place(picture, &detection)?;
-        detection.bounding_box = bounds(&first);
+        detection.bounding_box = first.bounding_box();
         let [left, right] = first.eye_centres();
         detection.key_points[0] = left;
         detection.key_points[1] = right;
@@ -222,19 +234,6 @@ impl FaceFinder {
         let levelled = LevelledFace::new(picture, &landmarks, size);
         Ok(levelled.map(|levelled| Face { detection, landmarks, levelled }))
     }
-}
-
-/// The smallest upright box around the landmarks: brows to chin, as the detector draws it.
-fn bounds(landmarks: &Landmarks) -> BoundingBox {
-    let mut low = [f32::INFINITY; 2];
-    let mut high = [f32::NEG_INFINITY; 2];
-    for point in landmarks.points() {
-        for axis in 0..2 {
-            low[axis] = low[axis].min(point[axis]);
-            high[axis] = high[axis].max(point[axis]);
-        }
-    }
-    BoundingBox { x: low[0], y: low[1], width: high[0] - low[0], height: high[1] - low[1] }
 }
 
 /// Describes the expression network of that name or path, and tells the folder of its file.

@@ -68,13 +68,7 @@ impl FinderArgs {
 
     /// What places landmarks: its name, or the checksum of the user's file.
     pub fn landmark_model(&self) -> Result<String, Failure> {
-        match &self.shape_predictor {
-            None => Ok(appliance::DEFAULT_LANDMARK_MODEL.to_owned()),
-            Some(file) if file.is_file() => files::read(file, files::LARGEST_SMALL_FILE)
-                .map(|bytes| files::sha256(&bytes, None).expect("no other is expected"))
-                .map_err(|error| Failure::Usage(format!("{}: {error}", file.display()))),
-            Some(name) => Ok(name.display().to_string()),
-        }
+        landmark_model(self.shape_predictor.as_deref())
     }
 
     pub fn models_folder(&self) -> PathBuf {
@@ -98,6 +92,17 @@ impl ClassifierArgs {
     ) -> Result<Network, Failure> {
         let options = Options { network: self.network.clone(), threads, ..finder.options() };
         appliance::open_classifier(&options).map_err(classifier_failure)
+    }
+}
+
+/// What places landmarks, `shape_predictor` or the default: its name, or the checksum of the user's file.
+pub fn landmark_model(shape_predictor: Option<&Path>) -> Result<String, Failure> {
+    match shape_predictor {
+        None => Ok(appliance::DEFAULT_LANDMARK_MODEL.to_owned()),
+        Some(file) if file.is_file() => files::read(file, files::LARGEST_SMALL_FILE)
+            .map(|bytes| files::sha256(&bytes, None).expect("no other is expected"))
+            .map_err(|error| Failure::Usage(format!("{}: {error}", file.display()))),
+        Some(name) => Ok(name.display().to_string()),
     }
 }
 

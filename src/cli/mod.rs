@@ -4,6 +4,7 @@ mod batch;
 mod bench;
 mod classify;
 mod compare;
+mod config;
 mod crop;
 mod doctor;
 mod explain;
@@ -15,6 +16,7 @@ mod models;
 mod output;
 mod progress;
 mod report;
+mod run;
 mod study;
 mod table_file;
 
@@ -86,6 +88,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    Run(run::Args),
     Explain(explain::Args),
     Classify(classify::Args),
     Crop(crop::Args),
@@ -98,6 +101,7 @@ enum Command {
     Models(models::Args),
     Bench(bench::Args),
     Doctor(doctor::Args),
+    Config(config::Args),
 }
 
 /// Runs the command line and tells how it ended.
@@ -108,6 +112,7 @@ pub fn main() -> ExitCode {
     // A hostile model file can make a library panic; that is caught and told as an error, without the panic's own noise.
     std::panic::set_hook(Box::new(|panic| log::debug!("{panic}")));
     let result = std::panic::catch_unwind(|| match Arguments::parse().command {
+        Command::Run(args) => run::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Classify(args) => classify::run(&args),
         Command::Crop(args) => crop::run(&args),
@@ -120,6 +125,7 @@ pub fn main() -> ExitCode {
         Command::Models(args) => models::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Doctor(args) => doctor::run(&args),
+        Command::Config(args) => config::run(&args),
     });
     match result {
         Ok(Ok(code)) => code,

@@ -7,6 +7,7 @@
 //! ([`pearson`]).
 
 pub mod correlation;
+mod jackknife;
 pub mod linkage;
 pub mod mask;
 mod otsu;
@@ -16,6 +17,7 @@ pub mod report;
 mod stretch;
 
 pub use correlation::{Correlation, pearson};
+pub use jackknife::jackknife_interval;
 pub use mask::{EkmanMasks, MaskSet};
 pub use otsu::{foreground, otsu_level};
 pub use overlap::Overlap;

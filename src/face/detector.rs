@@ -99,6 +99,21 @@ impl Detector {
     /// # Errors
     /// When the network cannot be evaluated.
     pub fn detect(&mut self, picture: &RgbImage) -> Result<Vec<Detection>, NetworkError> {
+        let mut found = Vec::new();
+        self.detect_into(picture, &mut found)?;
+        Ok(found)
+    }
+
+    /// As [`Self::detect`], in place of what `found` held, whose memory is used again.
+    ///
+    /// # Errors
+    /// As [`Self::detect`].
+    pub fn detect_into(
+        &mut self,
+        picture: &RgbImage,
+        found: &mut Vec<Detection>,
+    ) -> Result<(), NetworkError> {
+        found.clear();
         let frame = letterbox(picture, &mut self.letterbox);
         let letterbox = self.letterbox.as_raw();
         self.network.evaluate(
@@ -108,14 +123,14 @@ impl Detector {
         )?;
         let (logits, boxes) = self.outputs.split_at(self.anchors.len());
         let (boxes, _) = boxes.as_chunks::<BOX_NUMBERS>();
-        let mut found: Vec<Detection> = Vec::new();
         for ((&logit, numbers), &anchor) in logits.iter().zip(boxes).zip(&self.anchors) {
             let log10_nfa = self.background.log10_nfa(f64::from(logit));
             if log10_nfa <= self.epsilon.log10() {
                 found.push(decode(numbers, anchor, &frame, logit, log10_nfa));
             }
         }
-        Ok(keep_strongest(found))
+        keep_strongest(found);
+        Ok(())
     }
 }
 
@@ -142,15 +157,47 @@ fn letterbox(picture: &RgbImage, square: &mut RgbImage) -> Frame {
         |length: u32| (u64::from(length) * u64::from(size)).div_ceil(u64::from(longer)) as u32;
     let (width, height) = (fit(picture.width()), fit(picture.height()));
     let (left, top) = ((size - width) / 2, (size - height) / 2);
-    // `thumbnail` averages whole pixels, so nothing aliases, but only makes pictures smaller.
-    let fitted = if longer >= size {
-        imageops::thumbnail(picture, width, height)
-    } else {
-        imageops::resize(picture, width, height, imageops::FilterType::Triangle)
-    };
     square.fill(0);
-    imageops::replace(square, &fitted, i64::from(left), i64::from(top));
+    if picture.width() >= width && picture.height() >= height {
+        average_blocks(picture, square, [left, top], [width, height]);
+    } else {
+        let fitted = imageops::resize(picture, width, height, imageops::FilterType::Triangle);
+        imageops::replace(square, &fitted, i64::from(left), i64::from(top));
+    }
     Frame { scale: size as f32 / longer as f32, margin: [left as f32, top as f32] }
+}
+
+/// Makes the picture smaller by averaging whole pixels, so that nothing aliases, and puts it into the square at `[left, top]`: what
+/// `image::imageops::thumbnail` gives, without a picture in between.
+fn average_blocks(
+    picture: &RgbImage,
+    square: &mut RgbImage,
+    [left, top]: [u32; 2],
+    [width, height]: [u32; 2],
+) {
+    // Where the block of an output pixel begins; in single precision, as `thumbnail` has it.
+    let start = |index: u32, from: u32, to: u32| {
+        ((index as f32 * (from as f32 / to as f32)).ceil() as usize).min(from as usize)
+    };
+    let (source_width, size) = (picture.width() as usize, square.width() as usize);
+    let source = picture.as_raw().as_chunks::<3>().0;
+    let target = square.as_chunks_mut::<3>().0;
+    for row in 0..height {
+        let rows = start(row, picture.height(), height)..start(row + 1, picture.height(), height);
+        let row_start = (top + row) as usize * size + left as usize;
+        for (column, pixel) in (0..width).zip(&mut target[row_start..]) {
+            let columns =
+                start(column, picture.width(), width)..start(column + 1, picture.width(), width);
+            let mut sum = [0u32; 3];
+            for line in rows.clone() {
+                for colour in &source[line * source_width..][columns.clone()] {
+                    sum = [0, 1, 2].map(|channel| sum[channel] + u32::from(colour[channel]));
+                }
+            }
+            let count = (rows.len() * columns.len()) as u32;
+            *pixel = sum.map(|sum| ((sum + count / 2) / count) as u8);
+        }
+    }
 }
 
 /// The centre of each anchor in input pixels, in the order of the network's outputs.
@@ -193,22 +240,28 @@ fn decode(
 }
 
 /// Of boxes that overlap, the one with the lowest NFA; then the largest face first.
-fn keep_strongest(mut found: Vec<Detection>) -> Vec<Detection> {
-    found.sort_by(|a, b| a.log10_nfa.total_cmp(&b.log10_nfa).then(b.score.total_cmp(&a.score)));
-    let mut kept: Vec<Detection> = Vec::new();
-    for detection in found {
-        let is_new = kept.iter().all(|other| {
-            other.bounding_box.intersection_over_union(&detection.bounding_box) <= SAME_FACE_OVERLAP
+fn keep_strongest(found: &mut Vec<Detection>) {
+    // None is equal to another in all three, so that an unstable sort, which needs no memory, has one outcome.
+    found.sort_unstable_by(|a, b| {
+        let by_strength = a.log10_nfa.total_cmp(&b.log10_nfa).then(b.score.total_cmp(&a.score));
+        by_strength.then(a.bounding_box.x.total_cmp(&b.bounding_box.x))
+    });
+    let mut kept = 0;
+    for index in 0..found.len() {
+        let candidate = found[index].bounding_box;
+        let is_new = found[..kept].iter().all(|other| {
+            other.bounding_box.intersection_over_union(&candidate) <= SAME_FACE_OVERLAP
         });
         if is_new {
-            kept.push(detection);
+            found.swap(kept, index);
+            kept += 1;
         }
     }
-    kept.sort_by(|a, b| {
+    found.truncate(kept);
+    found.sort_unstable_by(|a, b| {
         let area = |d: &Detection| d.bounding_box.width * d.bounding_box.height;
-        area(b).total_cmp(&area(a))
+        area(b).total_cmp(&area(a)).then(a.bounding_box.x.total_cmp(&b.bounding_box.x))
     });
-    kept
 }
 
 #[cfg(test)]
@@ -234,13 +287,34 @@ mod tests {
 
     #[test]
     fn of_overlapping_windows_the_strongest_stays() {
-        let kept = keep_strongest(vec![
+        let mut found = vec![
             detection(0.0, 10.0, -3.0),
             detection(1.0, 10.0, -6.0),
             detection(100.0, 20.0, -2.5),
-        ]);
-        let kept: Vec<f32> = kept.iter().map(|d| d.bounding_box.x).collect();
+        ];
+        keep_strongest(&mut found);
+        let kept: Vec<f32> = found.iter().map(|d| d.bounding_box.x).collect();
         assert_eq!(kept, [100.0, 1.0]);
+    }
+
+    #[test]
+    fn blocks_are_averaged_as_the_library_averages_them() {
+        for (width, height) in
+            [(640, 480), (480, 640), (641, 479), (256, 100), (1001, 1000), (800, 3)]
+        {
+            let picture = RgbImage::from_fn(width, height, |x, y| {
+                image::Rgb([(x * 7 + y * 13) as u8, (x * y) as u8, (x * 31) as u8])
+            });
+            let mut square = RgbImage::new(256, 256);
+            let longer = width.max(height);
+            let fit = |length: u32| (length * 256).div_ceil(longer);
+            let (fitted_width, fitted_height) = (fit(width), fit(height));
+            let expected = imageops::thumbnail(&picture, fitted_width, fitted_height);
+            letterbox(&picture, &mut square);
+            let (left, top) = ((256 - fitted_width) / 2, (256 - fitted_height) / 2);
+            let found = imageops::crop_imm(&square, left, top, fitted_width, fitted_height);
+            assert!(found.to_image() == expected, "{width} x {height}");
+        }
     }
 
     #[test]

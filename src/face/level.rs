@@ -95,17 +95,25 @@ impl Similarity {
         let share = 1.0 / (grid * grid) as f32;
         // Where the samples of a pixel lie around its centre, in pixels of the picture.
         let offset = |index: u32| (f64::from(index) + 0.5) / f64::from(grid) - 0.5;
-        let offsets: Vec<Point> = (0..grid * grid)
-            .map(|index| {
-                let (x, y) = (offset(index % grid), offset(index / grid));
-                [(self.cos * x - self.sin * y) as f32, (self.sin * x + self.cos * y) as f32]
-            })
-            .collect();
+        let offset_at = |index: u32| {
+            let (x, y) = (offset(index % grid), offset(index / grid));
+            [(self.cos * x - self.sin * y) as f32, (self.sin * x + self.cos * y) as f32]
+        };
+        // Few fit without a heap: all but those of faces eight times as large as their crop.
+        let mut few = [[0.0; 2]; 64];
+        let many: Vec<Point>;
+        let offsets = if let Some(few) = few.get_mut(..(grid * grid) as usize) {
+            few.iter_mut().zip(0..).for_each(|(point, index)| *point = offset_at(index));
+            &*few
+        } else {
+            many = (0..grid * grid).map(offset_at).collect();
+            &many
+        };
         for row in 0..size {
             for column in 0..size {
                 let centre = self.to_picture([column as f32, row as f32]);
                 let mut sum = [0.0; 3];
-                for offset in &offsets {
+                for offset in offsets {
                     let colour = source.at(centre[0] + offset[0], centre[1] + offset[1]);
                     sum = [0, 1, 2].map(|channel| sum[channel] + colour[channel]);
                 }
@@ -179,11 +187,31 @@ impl LevelledFace {
     /// `None` when the eyes are less than a pixel apart.
     pub fn new(picture: &RgbImage, landmarks: &Landmarks, size: u32) -> Option<Self> {
         let map = Similarity::by_eyes(landmarks.eye_centres(), size)?;
-        let mut crop = GrayImage::new(size, size);
-        let pixels: &mut [u8] = &mut crop;
+        let crop = GrayImage::new(size, size);
+        let mut face = LevelledFace { crop, map, landmarks: landmarks.clone() };
+        face.level(picture, landmarks).then_some(face)
+    }
+
+    /// Becomes a copy of `other`, without memory of its own.
+    ///
+    /// # Panics
+    /// When its crop has another size.
+    pub fn copy_from(&mut self, other: &Self) {
+        self.crop.copy_from_slice(&other.crop);
+        self.map = other.map;
+        self.landmarks = other.landmarks.clone();
+    }
+
+    /// As [`Self::new`], in place of another face and of its crop's size, without memory of its own. False, and nothing changed,
+    /// when the eyes are less than a pixel apart.
+    pub fn level(&mut self, picture: &RgbImage, landmarks: &Landmarks) -> bool {
+        let size = self.crop.width();
+        let Some(map) = Similarity::by_eyes(landmarks.eye_centres(), size) else { return false };
+        let pixels: &mut [u8] = &mut self.crop;
         map.sample(picture, size, |index, colour| pixels[index] = grey(colour));
-        let landmarks = landmarks.map(|point| map.to_crop(point));
-        Some(LevelledFace { crop, map, landmarks })
+        self.landmarks = landmarks.map(|point| map.to_crop(point));
+        self.map = map;
+        true
     }
 }
 

@@ -4,7 +4,9 @@ mod a_contrario;
 mod detector;
 mod landmark_network;
 mod level;
+mod quality;
 pub mod regression_trees;
+mod track;
 
 use image::RgbImage;
 
@@ -12,7 +14,9 @@ pub use a_contrario::{BackgroundModel, BackgroundModelError};
 pub use detector::{Detector, DetectorError};
 pub use landmark_network::LandmarkNetwork;
 pub use level::{LevelledFace, Similarity};
+pub use quality::Quality;
 pub use regression_trees::RegressionTrees;
+pub use track::{MOST_CLASSES, MOST_TRACKS, Probabilities, Track, Tracker};
 
 use crate::network::NetworkError;
 
@@ -101,6 +105,25 @@ impl Landmarks {
     /// The centre of the eye on the left of the picture (37 to 42) and of the one on its right (43 to 48).
     pub fn eye_centres(&self) -> [Point; 2] {
         [self.mean(37..=42), self.mean(43..=48)]
+    }
+
+    /// The smallest upright box around them: brows to chin, as the detector draws it.
+    pub fn bounding_box(&self) -> BoundingBox {
+        let mut low = [f32::INFINITY; 2];
+        let mut high = [f32::NEG_INFINITY; 2];
+        for point in self.points() {
+            for axis in 0..2 {
+                low[axis] = low[axis].min(point[axis]);
+                high[axis] = high[axis].max(point[axis]);
+            }
+        }
+        BoundingBox { x: low[0], y: low[1], width: high[0] - low[0], height: high[1] - low[1] }
+    }
+
+    /// Pixels between the eye centres.
+    pub fn eye_distance(&self) -> f32 {
+        let [left, right] = self.eye_centres();
+        (right[0] - left[0]).hypot(right[1] - left[1])
     }
 
     /// The same points seen through a map.

@@ -3,6 +3,10 @@
 //! The sums are integers, so adding and merging are exact, commutative and associative: shards, devices and resumed
 //! runs give the same bits, whatever came first.
 
+mod visits;
+
+pub use visits::{GROUPS, SignedSums, VisitSums};
+
 use crate::standard_face::FACE_PIXELS;
 
 /// Steps per unit of relevance: a value is rounded once, when it is added, to a multiple of 2^-24.
@@ -96,17 +100,10 @@ impl HeatmapSums {
     /// A wrong size, a value that is not finite or beyond [`LARGEST_RELEVANCE`], or too many explanations; then nothing
     /// is added.
     pub fn add(&mut self, map: &[f32]) -> Result<(), HeatmapError> {
-        if map.len() != FACE_PIXELS {
-            return Err(HeatmapError::Size(map.len()));
-        }
-        let usable = |value: &f32| value.abs() <= LARGEST_RELEVANCE;
-        if let Some(pixel) = map.iter().position(|value| !usable(value)) {
-            let value = map[pixel];
-            return Err(HeatmapError::Relevance { pixel, value });
-        }
+        check(map)?;
         self.explanations = total(self.explanations, 1)?;
         for (pixel, &value) in map.iter().enumerate() {
-            let steps = (f64::from(value) * SCALE).round() as i64;
+            let steps = steps_of(value);
             self.signed[pixel] += steps;
             self.clipped[pixel] += steps.max(0);
             self.squared[pixel] += i128::from(steps) * i128::from(steps);
@@ -227,6 +224,23 @@ impl HeatmapSums {
 }
 
 const MAGIC: &[u8] = b"ferscope heatmap sums 1\n";
+
+/// Whether a map can be added.
+fn check(map: &[f32]) -> Result<(), HeatmapError> {
+    if map.len() != FACE_PIXELS {
+        return Err(HeatmapError::Size(map.len()));
+    }
+    let usable = |value: &f32| value.abs() <= LARGEST_RELEVANCE;
+    match map.iter().position(|value| !usable(value)) {
+        Some(pixel) => Err(HeatmapError::Relevance { pixel, value: map[pixel] }),
+        None => Ok(()),
+    }
+}
+
+/// A value in steps of the sums.
+fn steps_of(value: f32) -> i64 {
+    (f64::from(value) * SCALE).round() as i64
+}
 
 fn total(mine: u64, others: u64) -> Result<u64, HeatmapError> {
     let total = mine + others;

@@ -13,7 +13,7 @@ pub use spec::{
     Colour, Golden, InputSpec, Job, Layout, Manifest, ManifestError, ModelSpec, OutputSpec,
     PredictorSpec, check_name,
 };
-pub use tract::{Network, NetworkError};
+pub use tract::{Network, NetworkError, NetworkProblem};
 
 use crate::expression::Expression;
 

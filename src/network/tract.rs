@@ -46,6 +46,9 @@ pub enum NetworkProblem {
     /// The network could not be evaluated.
     #[error("could not be evaluated: {0}")]
     Evaluate(String),
+    /// Nobody wants the rest of the answers.
+    #[error("was stopped")]
+    Stopped,
 }
 
 /// A network that passed its checks, ready to run.
@@ -173,6 +176,11 @@ impl Network {
             }
         }
         Classifier::evaluate(self, PICTURES, &write, &mut rows)
+    }
+
+    /// The error of an evaluation that is given up in the middle, for who asks in several steps.
+    pub fn stopped(&self) -> NetworkError {
+        NetworkError { path: self.path.clone(), problem: NetworkProblem::Stopped }
     }
 
     /// The description it was loaded by.

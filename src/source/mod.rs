@@ -1,10 +1,13 @@
-//! Where pictures come from: files and folders.
+//! Where pictures come from: files and folders, and ([`stream`]) cameras and other sources of live frames.
+
+pub mod stream;
 
 use std::collections::{HashMap, HashSet};
 use std::io::{BufRead, BufReader, Seek};
 use std::path::{Path, PathBuf};
 
-use image::{DynamicImage, ImageDecoder, ImageReader, Limits, RgbImage};
+use image::metadata::Orientation;
+use image::{ColorType, DynamicImage, ImageDecoder, ImageReader, Limits, RgbImage};
 
 /// The longest side that is decoded, in pixels.
 pub const LONGEST_SIDE: u32 = 16_384;
@@ -210,6 +213,13 @@ pub fn read_picture_and_checksum(path: &Path) -> (Result<RgbImage, PictureError>
 }
 
 fn decode(encoded: impl BufRead + Seek) -> Result<RgbImage, PictureProblem> {
+    let mut picture = RgbImage::default();
+    decode_into(encoded, &mut picture)?;
+    Ok(picture)
+}
+
+/// Decodes into the memory of `picture`, which holds anything after an error.
+fn decode_into(encoded: impl BufRead + Seek, picture: &mut RgbImage) -> Result<(), PictureProblem> {
     let mut reader = ImageReader::new(encoded).with_guessed_format()?;
     reader.no_limits();
     let mut decoder = reader.into_decoder().map_err(PictureProblem::Decode)?;
@@ -228,9 +238,23 @@ fn decode(encoded: impl BufRead + Seek) -> Result<RgbImage, PictureProblem> {
     limits.max_alloc = Some(LARGEST_PICTURE);
     decoder.set_limits(limits).map_err(PictureProblem::Decode)?;
     let orientation = decoder.orientation().map_err(PictureProblem::Decode)?;
-    let mut picture = DynamicImage::from_decoder(decoder).map_err(PictureProblem::Decode)?;
-    picture.apply_orientation(orientation);
-    Ok(picture.into_rgb8())
+    if decoder.color_type() == ColorType::Rgb8 && orientation == Orientation::NoTransforms {
+        resize(picture, width, height);
+        return decoder.read_image(picture).map_err(PictureProblem::Decode);
+    }
+    let mut decoded = DynamicImage::from_decoder(decoder).map_err(PictureProblem::Decode)?;
+    decoded.apply_orientation(orientation);
+    *picture = decoded.into_rgb8();
+    Ok(())
+}
+
+/// Gives `picture` another size, in the memory that it has where that is enough. Its pixels are anything.
+fn resize(picture: &mut RgbImage, width: u32, height: u32) {
+    if picture.dimensions() != (width, height) {
+        let mut pixels = std::mem::take(picture).into_raw();
+        pixels.resize(3 * width as usize * height as usize, 0);
+        *picture = RgbImage::from_raw(width, height, pixels).expect("three bytes per pixel");
+    }
 }
 
 #[cfg(test)]

@@ -1,10 +1,11 @@
-//! What survives: one SQLite file per study, whole after a kill at any moment, and the same bytes for the same study.
+//! What survives: one SQLite file per study or session, whole after a kill at any moment, and the same bytes for the same study.
 //!
 //! While a study runs, the file is in write-ahead mode and holds what is done so far. [`Store::finish`] writes it anew: then
 //! its bytes depend on its contents only, not on how often the study was interrupted or from how many parts it was merged.
 
 mod merge;
 mod rows;
+mod session;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -15,6 +16,11 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 pub use merge::merge;
 pub use rows::{
     Answer, Checks, Configuration, Drawn, Explanation, NetworkRow, PictureRow, Progress,
+};
+
+pub use session::{
+    Session, SessionConfiguration, SessionContent, SessionCounts, is_session, merge_sessions,
+    read_session,
 };
 
 use crate::expression::Expression;
@@ -50,6 +56,9 @@ pub enum StoreProblem {
     /// Not ours.
     #[error("is not a store of ferscope")]
     Foreign,
+    /// Ours, but of the other kind: what it is, and what it should be.
+    #[error("is {0}, not {1}")]
+    Kind(&'static str, &'static str),
     /// Of a newer program.
     #[error("was written by a newer ferscope (form {0}; this one knows {VERSION}): use that")]
     Newer(i32),
@@ -164,28 +173,19 @@ impl Store {
         let connection =
             Connection::open_with_flags(path, flags).map_err(|error| refuse(path, error))?;
         let store = Store { connection, path: path.to_owned() };
-        store.recognise().map_err(|problem| store.refuse(problem))?;
-        Ok(store)
-    }
-
-    fn recognise(&self) -> std::result::Result<(), StoreProblem> {
-        self.connection.busy_timeout(Duration::from_secs(5))?;
-        let number = |name| self.connection.pragma_query_value(None, name, |row| row.get(0));
-        let application: i32 = number("application_id").map_err(|error| match error {
-            rusqlite::Error::SqliteFailure(code, _)
-                if code.code == rusqlite::ErrorCode::NotADatabase =>
-            {
-                StoreProblem::Foreign
+        let require_study = || -> std::result::Result<(), StoreProblem> {
+            recognise(&store.connection)?;
+            match session::has_table(&store.connection, "session")? {
+                true => Err(StoreProblem::Kind("a session of `ferscope run`", "a study")),
+                false => Ok(()),
             }
-            other => other.into(),
-        })?;
-        if application != APPLICATION {
-            return Err(StoreProblem::Foreign);
-        }
-        match number("user_version")? {
-            VERSION => Ok(()),
-            other => Err(StoreProblem::Newer(other)),
-        }
+        };
+        require_study().map_err(|problem| store.refuse(problem))?;
+        store
+            .connection
+            .busy_timeout(Duration::from_secs(5))
+            .map_err(|error| store.refuse(error))?;
+        Ok(store)
     }
 
     fn refuse(&self, problem: impl Into<StoreProblem>) -> StoreError {
@@ -620,6 +620,26 @@ impl Store {
                 .map_err(|error| StoreProblem::Damaged(error.to_string()))
         };
         read().map_err(|problem| self.refuse(problem))
+    }
+}
+
+/// Whether a database is ours and of this form.
+fn recognise(connection: &Connection) -> std::result::Result<(), StoreProblem> {
+    let number = |name| connection.pragma_query_value(None, name, |row| row.get(0));
+    let application: i32 = number("application_id").map_err(|error| match error {
+        rusqlite::Error::SqliteFailure(code, _)
+            if code.code == rusqlite::ErrorCode::NotADatabase =>
+        {
+            StoreProblem::Foreign
+        }
+        other => other.into(),
+    })?;
+    if application != APPLICATION {
+        return Err(StoreProblem::Foreign);
+    }
+    match number("user_version")? {
+        VERSION => Ok(()),
+        other => Err(StoreProblem::Newer(other)),
     }
 }
 

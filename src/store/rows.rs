@@ -355,7 +355,15 @@ pub(super) fn expression(row: &Row, column: usize) -> rusqlite::Result<Expressio
 }
 
 pub(super) fn compress(bytes: &[u8]) -> Vec<u8> {
-    let level = flate2::Compression::default();
+    compress_with(flate2::Compression::default(), bytes)
+}
+
+/// For what is written every second.
+pub(super) fn compress_fast(bytes: &[u8]) -> Vec<u8> {
+    compress_with(flate2::Compression::fast(), bytes)
+}
+
+fn compress_with(level: flate2::Compression, bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), level);
     encoder.write_all(bytes).and_then(|()| encoder.finish()).expect("memory takes what is written")
 }

@@ -1,0 +1,285 @@
+//! `ferscope run`: the live appliance.
+
+mod events;
+mod settings;
+mod status_line;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+pub use settings::{DEFAULT_FILE, Settings};
+
+use super::Failure;
+use super::instrument::{classifier_failure, landmark_model, models_folder};
+use super::output::{complain, create_folder_of, print};
+use crate::appliance::{
+    Board, Cores, DEFAULT_EPSILON, DEFAULT_NETWORK, Kept, Live, LiveOptions, Options, Samples,
+    Status, StoreState, find_classifier, open_session,
+};
+use crate::explain::Estimator;
+use crate::network::Network;
+use crate::source::stream::{Capture, CaptureOptions, Source};
+use crate::store::SessionConfiguration;
+
+/// Where the dashboard is served.
+const DEFAULT_ADDRESS: &str = "127.0.0.1:7373";
+/// How often the main thread looks after everything.
+const TICK: Duration = Duration::from_millis(50);
+/// The longest that ending takes: everything is committed by then, or the disk does not answer.
+const LONGEST_GOODBYE: Duration = Duration::from_millis(900);
+/// Of pictures and videos, unless said; the demo is a film of 4 frames a second.
+const FRAMES_PER_SECOND: f64 = 30.0;
+const DEMO_FRAMES_PER_SECOND: f64 = 4.0;
+/// Network of the live loop's detector, unless said.
+const DEFAULT_DETECTOR: &str = "192";
+/// Visits from which on heatmaps are shown.
+const DEFAULT_MIN_VISITS: u64 = 20;
+
+/// Run the appliance: watch a camera, classify and explain the faces it sees, and build a heatmap per expression, for days
+///
+/// Faces are found and followed at frame rate; as many as the processor allows are explained. One visit, one vote: a person who
+/// stays long weighs as one who passes by. No picture, no landmark and nothing of one person is kept, and heatmaps are shown from
+/// --min-visits visits on. The dashboard tells how it goes: http://127.0.0.1:7373.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  ferscope run                                              (the first camera, or the demo where there is none)
+  ferscope run --session hall.sqlite --headless             (goes on where it was; then `ferscope report hall.sqlite`)
+  ferscope run --source 'exec:rpicam-vid -t 0 --codec mjpeg --width 640 --height 480 -o -'    (CSI camera of a Raspberry Pi)
+  ferscope run --source rtsp://10.0.0.7/stream --events events.jsonl
+  ferscope run --config ferscope.toml                       (see `ferscope config default`)
+
+Signals: SIGTERM and Ctrl-C end it, everything committed; SIGUSR1 stops looking, and looks again.
+Exit codes: 0 ended; 1 given up, since its workers failed again and again; 2 wrong usage; 3 a model or calibration is unusable.")]
+pub struct Args {
+    /// Take settings from this file; options given here come before it
+    #[arg(long, value_name = "FILE.toml", env = "FERSCOPE_CONFIG")]
+    config: Option<PathBuf>,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+pub fn run(args: &Args) -> Result<ExitCode, Failure> {
+    let file = args.config.as_deref().map(Settings::read).transpose()?.unwrap_or_default();
+    let settings = args.settings.clone().or(file);
+    settings.check().map_err(Failure::Usage)?;
+    let instrument = instrument(&settings);
+    let source = source(&settings, &instrument.models)?;
+    let is_demo = source == Source::Demo;
+    let source = source.with_demo_in(&demo_folder(&instrument.models));
+    let options = options(&settings, instrument);
+    // What is wrong with networks and files is told before a camera is opened.
+    let (network, kept) = session(&settings, &options)?;
+    let board = Arc::new(board(&settings, &options, &network));
+    let signals = Signals::watch()?;
+    let (events, event_writer) = events::start(settings.events.as_deref())?;
+    let capture = Capture::start(
+        source,
+        CaptureOptions {
+            repeat: settings.repeat.unwrap_or(is_demo),
+            frames_per_second: match settings.frames_per_second {
+                None if is_demo => Some(DEMO_FRAMES_PER_SECOND),
+                None => Some(FRAMES_PER_SECOND),
+                Some(frames) => (frames > 0.0).then_some(frames),
+            },
+            ..CaptureOptions::default()
+        },
+    );
+    let live =
+        Live::start(capture, options, board.clone(), kept, events).map_err(classifier_failure)?;
+    notify(&[sd_notify::NotifyState::Ready]);
+    watch(&board, &live, &signals);
+    notify(&[sd_notify::NotifyState::Stopping]);
+    let result = live.finish(LONGEST_GOODBYE);
+    drop(event_writer);
+    print(&summary(&board.status(), settings.session.as_deref()))?;
+    match result {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        Err(problem) => Err(Failure::Output(problem)),
+    }
+}
+
+/// Looks after everything until it ends.
+fn watch(board: &Board, live: &Live, signals: &Signals) {
+    let mut line = status_line::StatusLine::new();
+    let watchdog = sd_notify::watchdog_enabled();
+    let mut last_sign = Instant::now();
+    while !live.has_ended() {
+        if signals.end.load(Relaxed) {
+            board.stop();
+            break;
+        }
+        let pauses = signals.pauses.swap(0, Relaxed);
+        if pauses % 2 == 1 {
+            board.set_paused(!board.is_paused());
+        }
+        if let Some(period) = watchdog
+            && last_sign.elapsed() >= period / 3
+            && live.is_alive()
+        {
+            notify(&[sd_notify::NotifyState::Watchdog]);
+            last_sign = Instant::now();
+        }
+        line.show(board);
+        std::thread::sleep(TICK);
+    }
+    line.finish();
+}
+
+/// Tells systemd, where it listens.
+fn notify(states: &[sd_notify::NotifyState]) {
+    if let Err(error) = sd_notify::notify(states) {
+        log::warn!("systemd cannot be told: {error}");
+    }
+}
+
+/// What the system wants of the process.
+struct Signals {
+    end: Arc<AtomicBool>,
+    pauses: Arc<AtomicUsize>,
+}
+
+impl Signals {
+    fn watch() -> Result<Self, Failure> {
+        use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
+        let signals = Signals { end: Arc::default(), pauses: Arc::default() };
+        let watch = || -> std::io::Result<()> {
+            for signal in [SIGTERM, SIGINT, SIGHUP] {
+                // A second one ends the process at once, whatever it is at.
+                signal_hook::flag::register_conditional_shutdown(signal, 1, signals.end.clone())?;
+                signal_hook::flag::register(signal, signals.end.clone())?;
+            }
+            let pauses = signals.pauses.clone();
+            // SAFETY: adding to an atomic number is allowed in a signal handler.
+            unsafe {
+                signal_hook::low_level::register(SIGUSR1, move || {
+                    pauses.fetch_add(1, Relaxed);
+                })?;
+            }
+            Ok(())
+        };
+        watch().map_err(|error| Failure::Output(format!("signals cannot be watched: {error}")))?;
+        Ok(signals)
+    }
+}
+
+fn instrument(settings: &Settings) -> Options {
+    let detector = settings.detector.as_deref().unwrap_or(DEFAULT_DETECTOR);
+    Options {
+        models: models_folder(settings.models.as_deref()),
+        network: settings.network.clone().unwrap_or_else(|| DEFAULT_NETWORK.to_owned()),
+        detector_size: detector.parse().expect("only numbers are admitted"),
+        shape_predictor: settings.shape_predictor.clone(),
+        epsilon: settings.epsilon.unwrap_or(DEFAULT_EPSILON),
+        threads: 1,
+    }
+}
+
+/// The source asked for; else the first camera, or the demo where there is none.
+fn source(settings: &Settings, models: &Path) -> Result<Source, Failure> {
+    let text = match &settings.source {
+        Some(text) => text.as_str(),
+        None if cfg!(feature = "camera") && Path::new("/dev/video0").exists() => "camera:0",
+        None => "demo",
+    };
+    let source: Source =
+        text.parse().map_err(|error| Failure::Usage(format!("--source {error}")))?;
+    if source == Source::Demo && !demo_folder(models).is_dir() {
+        let what = "the demo is not here: name a camera, video or folder with --source";
+        return Err(Failure::Usage(what.to_owned()));
+    }
+    Ok(source)
+}
+
+/// The demo lies beside the networks.
+fn demo_folder(models: &Path) -> PathBuf {
+    models.join("../demo")
+}
+
+fn options(settings: &Settings, instrument: Options) -> LiveOptions {
+    LiveOptions {
+        instrument,
+        gate: settings.gate(),
+        samples: settings.samples.map_or(Samples::Chosen, |setting| setting.0),
+        estimator: Estimator::Ridge,
+        cores: settings.explain_cores.map_or(Cores::Auto, |setting| setting.0),
+        seed: settings.seed.unwrap_or(0),
+        masks: settings.masks.unwrap_or_default(),
+        clipping: settings.clip.unwrap_or_default(),
+        commit_period: settings.commit_period.map_or(Duration::from_secs(1), |period| period.0),
+        views: false,
+    }
+}
+
+/// The network's name, and where sums go.
+fn session(settings: &Settings, options: &LiveOptions) -> Result<(String, Kept), Failure> {
+    let (spec, folder) = find_classifier(&options.instrument).map_err(classifier_failure)?;
+    let Some(path) = &settings.session else { return Ok((spec.name, Kept::Memory)) };
+    create_folder_of(path)?;
+    let gate = options.gate;
+    let configuration = SessionConfiguration {
+        network: spec.name.clone(),
+        network_sha256: Network::checksum(&folder.join(&spec.file))?,
+        masks: options.masks,
+        detector: format!("blazeface-back-{}", options.instrument.detector_size),
+        landmark_model: landmark_model(settings.shape_predictor.as_deref())?,
+        epsilon: options.instrument.epsilon,
+        estimator: options.estimator.name().to_owned(),
+        least_eye_distance: gate.least_eye_distance,
+        most_turn: gate.most_turn,
+        least_sharpness: gate.least_sharpness,
+        least_probability: gate.least_probability,
+    };
+    let kept = open_session(path, configuration).map_err(|error| {
+        Failure::Usage(format!("{error}: choose another --session, or the same settings"))
+    })?;
+    Ok((spec.name, kept))
+}
+
+fn board(settings: &Settings, options: &LiveOptions, network: &str) -> Board {
+    let min_visits = settings.min_visits.unwrap_or(DEFAULT_MIN_VISITS);
+    let mut status = Status::new(network, options.masks, min_visits);
+    status.notice = settings.notice.clone();
+    if let Some(path) = &settings.session {
+        status.store.state = StoreState::Kept;
+        status.store.path = Some(path.display().to_string());
+    }
+    Board::new(status, settings.show_camera.unwrap_or(false))
+}
+
+/// How it ended, in a few lines.
+fn summary(status: &Status, session: Option<&Path>) -> String {
+    let mut text = format!(
+        "{} visits, {} explanations in {:.0} s\n",
+        status.visits, status.explanations, status.uptime_seconds
+    );
+    for row in status.expressions.iter().filter(|row| row.visits > 0) {
+        text += &format!("  {:<10} {:>5} visits", row.expression, row.visits);
+        text += &match (&row.overlap, row.iou_interval) {
+            (Some(overlap), interval) => {
+                let interval = interval.map_or_else(String::new, |[low, high]| {
+                    format!(" (95 %: {low:.2} to {high:.2})")
+                });
+                let chance = overlap.iou - overlap.above_chance();
+                format!(
+                    ", overlap with the Ekman mask {:.2}{interval}, by chance {chance:.2}\n",
+                    overlap.iou
+                )
+            }
+            (None, _) => format!(", fewer than {}: not shown\n", status.min_visits),
+        };
+    }
+    if let Some(path) = session {
+        text += &match &status.store.problem {
+            None => format!("Kept in {0}. Now: ferscope report {0}\n", path.display()),
+            Some(problem) => {
+                complain(&format!("{problem}: what was learnt since is lost"));
+                String::new()
+            }
+        };
+    }
+    text
+}
