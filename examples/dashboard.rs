@@ -103,7 +103,7 @@ fn fill(board: &Board, state: &str) -> Result<(), String> {
         status.source.frames_per_second = 19.7;
         status.samples = 150;
         status.resident_bytes = Some(187_400_000);
-        status.stages = [("detect", 11.2, 14.9), ("landmarks", 4.1, 5.0), ("classify", 3.3, 4.2), ("perceive", 20.4, 27.0), ("explain", 812.0, 1204.0)]
+        status.stages = [("detect", 11.2, 14.9), ("place", 4.1, 5.0), ("classify", 3.3, 4.2), ("perceive", 20.4, 27.0), ("explain", 812.0, 1204.0)]
             .map(|(stage, median_ms, p95_ms)| StageTime { stage, median_ms, p95_ms })
             .to_vec();
         if total > 0 {

@@ -8,7 +8,7 @@ const REASONS = {
     neutral: "neutral, for which there is no map", busy: "fit, but no time: another was being explained",
 };
 const STAGES = {
-    detect: "find faces", landmarks: "place landmarks", classify: "name expressions", perceive: "a whole frame",
+    detect: "find faces", place: "place landmarks", classify: "name expressions", perceive: "a whole frame", latency: "from camera to answer",
     explain: "explain a face", commit: "write results",
 };
 const STORES = {
