@@ -54,6 +54,14 @@ impl Running {
     }
 }
 
+/// A test that fails leaves nothing running.
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 fn explanations(folder: &Path) -> u64 {
     read_session(&folder.join("session.sqlite")).unwrap().counts().explanations
 }
@@ -76,6 +84,7 @@ fn kills_lose_no_committed_explanation() {
         // What it still had told.
         let told = running
             .events
+            .by_ref()
             .map_while(Result::ok)
             .filter_map(|line| serde_json::from_str::<Value>(&line).ok())
             .filter(|event| event["event"] == "committed")
