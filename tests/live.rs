@@ -272,6 +272,32 @@ fn a_missing_source_is_waited_for() {
     assert!(running.child.wait().unwrap().success());
 }
 
+/// systemd is told when it is ready, that it lives, and that it ends.
+#[test]
+fn systemd_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = std::os::unix::net::UnixDatagram::bind(folder.path().join("notify")).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    let mut child = appliance(folder.path(), &[])
+        .env("NOTIFY_SOCKET", folder.path().join("notify"))
+        .env("WATCHDOG_USEC", "600000")
+        .spawn()
+        .unwrap();
+    let mut buffer = [0; 256];
+    let mut told = || {
+        let length = socket.recv(&mut buffer).expect("something is told");
+        String::from_utf8_lossy(&buffer[..length]).trim().to_owned()
+    };
+    assert_eq!(told(), "READY=1");
+    for _ in 0..3 {
+        assert_eq!(told(), "WATCHDOG=1");
+    }
+    let pid = child.id().to_string();
+    Command::new("kill").args(["-s", "TERM", &pid]).status().unwrap();
+    while told() != "STOPPING=1" {}
+    assert!(child.wait().unwrap().success());
+}
+
 /// Pictures come to an end, and so does the run, after the last face is explained and committed.
 #[test]
 fn a_film_ends() {
