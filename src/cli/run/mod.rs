@@ -196,7 +196,7 @@ fn source(settings: &Settings, models: &Path) -> Result<Source, Failure> {
 
 /// The demo lies beside the networks.
 fn demo_folder(models: &Path) -> PathBuf {
-    models.join("../demo")
+    models.with_file_name("demo")
 }
 
 fn options(settings: &Settings, instrument: Options) -> LiveOptions {
