@@ -913,6 +913,10 @@ impl Accumulating {
             }
             let sums = self.accumulator.sums(expression);
             let meaning = Meaning::new(&sums, expression, &self.masks, shared.options.clipping);
+            // First the heatmap: whoever sees new counts asks for it.
+            if let Some(meaning) = &meaning {
+                shared.board.set_heatmap(expression, meaning.heatmap.as_slice().into());
+            }
             shared.board.update(|status| {
                 let is_shown = sums.visits().explanations() >= status.min_visits;
                 let shown = meaning.as_ref().filter(|_| is_shown);
@@ -922,9 +926,6 @@ impl Accumulating {
                 row.overlap = shown.map(|meaning| meaning.overlap);
                 row.iou_interval = shown.and_then(|meaning| meaning.iou_interval);
             });
-            if let Some(meaning) = meaning {
-                shared.board.set_heatmap(expression, meaning.heatmap.into());
-            }
         }
         let counts = self.accumulator.counts();
         let visits = counts.visits.max(shared.last_visit.load(Relaxed));

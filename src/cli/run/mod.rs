@@ -1,5 +1,6 @@
 //! `ferscope run`: the live appliance.
 
+mod dashboard;
 mod events;
 mod settings;
 mod status_line;
@@ -25,8 +26,6 @@ use crate::session::MIN_VISITS;
 use crate::source::stream::{Capture, CaptureOptions, Source};
 use crate::store::{SessionConfiguration, StoreProblem};
 
-/// Where the dashboard is served.
-const DEFAULT_ADDRESS: &str = "127.0.0.1:7373";
 /// How often the main thread looks after everything.
 const TICK: Duration = Duration::from_millis(50);
 /// The longest that ending takes: everything is committed by then, or the disk does not answer.
@@ -74,6 +73,7 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     let (network, kept) = session(&settings, &options)?;
     let board = Arc::new(board(&settings, &options, &network));
     let signals = Signals::watch()?;
+    let _dashboard = dashboard::start(&settings, &board)?;
     let (events, event_writer) = events::start(settings.events.as_deref())?;
     let capture = Capture::start(
         source,
@@ -195,7 +195,7 @@ fn source(settings: &Settings, models: &Path) -> Result<Source, Failure> {
 
 /// The demo lies beside the networks.
 fn demo_folder(models: &Path) -> PathBuf {
-    models.join("../demo")
+    models.with_file_name("demo")
 }
 
 fn options(settings: &Settings, instrument: Options) -> LiveOptions {
