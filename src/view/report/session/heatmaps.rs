@@ -7,7 +7,7 @@ use crate::session::{ExpressionResult, SessionResults, ShownHeatmap};
 use crate::standard_face::{FACE_HEIGHT, FACE_WIDTH, StandardFace};
 use crate::view::colour_map::heat;
 use crate::view::heatmap_panel::heatmap_panel;
-use crate::view::html::{escape, figure, figure_below, number, picture, side_by_side};
+use crate::view::html::{figure_below, number, paragraph, picture, side_by_side};
 use crate::view::svg::{Svg, WIDTH};
 use crate::view::text;
 
@@ -23,33 +23,31 @@ pub fn heatmaps(results: &SessionResults) -> String {
     let cards: Vec<String> = results
         .expressions
         .iter()
-        .map(|row| card(row, results.min_visits, &masks, &face))
+        .filter_map(|row| Some(card(row, row.heatmap.as_ref()?, &masks, &face)))
         .collect();
-    let has_any = results.expressions.iter().any(|row| row.heatmap.is_some());
+    let left_out = match results.left_out().as_slice() {
+        [] => String::new(),
+        some => paragraph(&format!(
+            "Not shown: {}. Of fewer, chance makes the heatmap, and it may tell of single people.",
+            some.join(", ")
+        )),
+    };
+    if cards.is_empty() {
+        return left_out;
+    }
     let caption = "<strong>Heatmaps on the standard face.</strong> Left: every visit has one vote; the figures of this page are of these. Right, pooled: every explanation has one vote, so that who stays long weighs more. \
          Bright: what speaks for the expression, on average. Every map is stretched to its own maximum: brightness compares places within a map, not maps. Blue: the Ekman mask. Likeness: mean-centred correlation of the two, 1 the \
          most; a low one says that a few long visits differ from the rest. n above each: visits and explanations.";
-    let legend = if has_any { legend() } else { String::new() };
-    figure_below(caption, &(legend + &side_by_side(&cards)))
+    figure_below(caption, &(legend() + &side_by_side(&cards))) + &left_out
 }
 
 fn card(
     row: &ExpressionResult,
-    min_visits: u64,
+    shown: &ShownHeatmap,
     masks: &EkmanMasks,
     face: &StandardFace,
 ) -> String {
     let name = row.expression.title();
-    let Some(shown) = &row.heatmap else {
-        return figure(
-            "",
-            &format!(
-                "<strong>{name}</strong>: {}. {}",
-                escape(&row.lack(min_visits)),
-                "Of fewer, chance makes the heatmap, and it may tell of single people."
-            ),
-        );
-    };
     let pair = pair(row, shown, masks, face);
     let description = format!(
         "Two heatmaps of {} on a standard face with the outline of its Ekman mask: one vote for each of {} visits, and one for each of {} explanations",
