@@ -10,7 +10,7 @@
 //! explained as a whole, and added as a whole: none is counted half.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -131,10 +131,16 @@ struct Shared {
     last_visit: AtomicU64,
     /// Share of the time that the perceive worker works, as bits of an f32.
     perceive_load: AtomicU32,
-    last_explanation: Mutex<Option<LastExplanation>>,
+    last_explanation: Mutex<Option<Arc<LastExplanation>>>,
     perceive_beat: Heartbeat,
     explain_beat: Heartbeat,
     accumulate_beat: Heartbeat,
+}
+
+impl Shared {
+    fn last_explanation(&self) -> MutexGuard<'_, Option<Arc<LastExplanation>>> {
+        self.last_explanation.lock().unwrap_or_else(|poison| poison.into_inner())
+    }
 }
 
 /// The loop at work, until it is finished.
@@ -254,9 +260,9 @@ impl Live {
         self.shared.capture.recycle(frame);
     }
 
-    /// The last explanation, where views are wanted.
-    pub fn last_explanation(&self) -> Option<LastExplanation> {
-        self.shared.last_explanation.lock().unwrap_or_else(|poison| poison.into_inner()).clone()
+    /// The last explanation, where views are wanted, as long as its visit lasts.
+    pub fn last_explanation(&self) -> Option<Arc<LastExplanation>> {
+        self.shared.last_explanation().clone()
     }
 
     /// Whether every worker gave a sign of life of late.
@@ -338,6 +344,8 @@ fn perceive_frames(
     let end = |visit| {
         // While hundreds of ends wait, the loop of explanations hangs, and is watched for that.
         let _ = channels.tell_end.try_send(visit);
+        // Nobody's face stays behind.
+        shared.last_explanation().take_if(|last| last.visit == visit);
         shared.events.send(|| Event::VisitEnded { visit });
     };
     while !board.is_stopping() {
@@ -730,7 +738,7 @@ fn explain_candidate(
             crop: candidate.face.crop.clone(),
             relevance: first.relevance.clone(),
         };
-        *shared.last_explanation.lock().unwrap_or_else(|poison| poison.into_inner()) = Some(last);
+        *shared.last_explanation() = Some(Arc::new(last));
     }
     for explained in std::iter::once(first).chain(second) {
         shared.events.send(|| Event::Explained {
