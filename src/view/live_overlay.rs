@@ -12,6 +12,7 @@ use super::colour_map::{AGAINST, FOR, blend, tint};
 use super::text;
 use crate::appliance::{LastExplanation, Refusal, Seen, SeenFace};
 use crate::expression::Expression;
+use crate::face::MOST_TRACKS;
 
 /// Ground and ink of a face that is fit to be explained, and of one that is not. Words tell it too.
 const FIT: [Rgb<u8>; 2] = [Rgb([120, 220, 140]), Rgb([10, 30, 14])];
@@ -20,8 +21,7 @@ const SHADE: [u8; 3] = [12, 13, 16];
 const INK: Rgb<u8> = Rgb([245; 3]);
 const FAINT: Rgb<u8> = Rgb([190, 194, 200]);
 const BAR: Rgb<u8> = Rgb([128, 134, 146]);
-/// With more faces, only the most probable classes have bars, so that they do not cover one another.
-const MOST_WITH_ALL_BARS: usize = 2;
+/// Where there is no room for bars of all classes, the most probable ones have one.
 const FEW_BARS: usize = 3;
 
 /// Draws on frames. Keeps the last explanation's picture, so that it is only made once.
@@ -46,17 +46,12 @@ impl Area {
         Area([x, y, x + width, y + height])
     }
 
-    fn meets(&self, other: &Area) -> bool {
+    /// Pixels that both have.
+    fn common(&self, other: &Area) -> i64 {
         let (Area(a), Area(b)) = (self, other);
-        a[0] < b[2] && b[0] < a[2] && a[1] < b[3] && b[1] < a[3]
-    }
-
-    fn is_inside(&self, picture: &RgbImage) -> bool {
-        let Area([left, top, right, bottom]) = *self;
-        left >= 0
-            && top >= 0
-            && right <= picture.width() as i32
-            && bottom <= picture.height() as i32
+        let side =
+            |low: usize| i64::from(a[low + 2].min(b[low + 2])) - i64::from(a[low].max(b[low]));
+        side(0).max(0) * side(1).max(0)
     }
 
     /// Moved so that it lies inside, as far as it fits.
@@ -82,7 +77,7 @@ impl Area {
         for y in top.max(0)..bottom.min(picture.height() as i32) {
             for x in left.max(0)..right.min(picture.width() as i32) {
                 let pixel = picture.get_pixel_mut(x as u32, y as u32);
-                pixel.0 = blend(pixel.0, SHADE, 0.72);
+                pixel.0 = blend(pixel.0, SHADE, 0.82);
             }
         }
     }
@@ -104,63 +99,69 @@ impl LiveOverlay {
         last: Option<&Arc<LastExplanation>>,
     ) {
         let size = text_size(picture);
-        let boxes: heapless::Vec<Area, { crate::face::MOST_TRACKS }> =
+        let boxes: heapless::Vec<Area, MOST_TRACKS> =
             seen.faces.iter().map(|face| face_box(face, scale)).collect();
         for (place, face) in seen.faces.iter().enumerate() {
             draw_face(picture, face, boxes[place], scale);
         }
         // Text comes last, so that no box runs through it.
-        for (place, face) in seen.faces.iter().enumerate() {
+        let mut taken: heapless::Vec<Area, { 4 * MOST_TRACKS }> = boxes.iter().copied().collect();
+        for (face, &own) in seen.faces.iter().zip(&boxes) {
             let class = self.classes.get(face.class).copied().unwrap_or(face.expression);
-            let tag = write_tags(picture, face, class, boxes[place], size);
-            self.draw_bars(picture, face, place, &boxes, tag, size);
+            let tags = write_tags(picture, face, class, own, size);
+            tags.into_iter().flatten().for_each(|tag| taken.push(tag).expect("two tags a face"));
+        }
+        for (face, &own) in seen.faces.iter().zip(&boxes) {
+            let bars = self.draw_bars(picture, face, own, &taken, size);
+            taken.push(bars).expect("bars once a face");
         }
         // Whoever has left is not shown any more.
         let is_there = |visit| seen.faces.iter().any(|face| face.visit == visit);
         match last.filter(|last| is_there(last.visit)) {
-            Some(last) => self.draw_inset(picture, last, &boxes, size),
+            Some(last) => self.draw_inset(picture, last, &taken, size),
             None => self.inset = None,
         }
     }
 
-    /// A bar per class, beside the face's box where there is room.
+    /// A bar per class, where it covers least of `taken`: beside the face's box, above or below; of fewer classes where all of them
+    /// would cover something. Returns where.
     fn draw_bars(
         &self,
         picture: &mut RgbImage,
         face: &SeenFace,
-        place: usize,
-        boxes: &[Area],
-        tag: Area,
+        own: Area,
+        taken: &[Area],
         size: f32,
-    ) {
-        let probabilities = &face.smoothed_probabilities;
-        let all = boxes.len() <= MOST_WITH_ALL_BARS;
-        let shown = if all { self.classes.len() } else { FEW_BARS.min(self.classes.len()) };
-        // In the order of the classes, so that rows stay where they are.
-        let is_shown = |class: usize| {
-            let more = probabilities.iter().filter(|&&other| other > probabilities[class]).count();
-            more < shown
-        };
+    ) -> Area {
         let text = size * 0.87;
         let row = (text * 1.16) as i32;
         let name = self.classes.iter().map(|class| text::width(text, class.name())).max();
         let (name, percent) = (name.unwrap_or(0) + 6, text::width(text, "100 %") + 6);
-        let bar = (size * 3.2) as i32;
-        let (width, height) = (name + bar + percent + 8, row * shown as i32 + 6);
-        let Area([left, top, right, _]) = boxes[place];
-        let beside = [right + 6, left - 6 - width].map(|x| Area::at(x, top, width, height));
-        let is_free = |area: &&Area| {
-            let others = boxes.iter().enumerate().filter(|(other, _)| *other != place);
-            area.is_inside(picture) && others.into_iter().all(|(_, other)| !area.meets(other))
-        };
-        let area = beside.iter().find(is_free).copied();
-        let area = area
-            .or_else(|| {
-                beside.iter().find(|area| area.moved_inside(picture).0[0] == area.0[0]).copied()
-            })
-            .unwrap_or(Area::at(beside[0].0[0], tag.0[3], width, height))
-            .moved_inside(picture);
+        let bar = (size * 4.5) as i32;
+        let width = name + bar + percent + 8;
+        let Area([left, top, right, bottom]) = own;
+        let all = self.classes.len();
+        let fewer = FEW_BARS.min(all);
+        let places = [all, fewer].into_iter().flat_map(|rows| {
+            let height = row * rows as i32 + 6;
+            // Two tags high above and below.
+            let (above, below) = (top - 2 * row - height, bottom + 2 * row);
+            [(right + 6, top), (left - 6 - width, top), (left, below), (left, above)]
+                .map(|(x, y)| (rows, Area::at(x, y, width, height)))
+        });
+        let covered = |area: &Area| taken.iter().map(|other| area.common(other)).sum::<i64>();
+        let (shown, area) = places
+            .map(|(rows, area)| (rows, area.moved_inside(picture)))
+            .min_by_key(|(_, area)| covered(area))
+            .expect("there are eight places");
         area.shade(picture);
+        // In the order of the classes, so that rows stay where they are.
+        let probabilities = &face.smoothed_probabilities;
+        let is_shown = |class: usize| {
+            let before =
+                |other: usize| (probabilities[other], class) > (probabilities[class], other);
+            (0..probabilities.len()).filter(|&other| before(other)).count() < shown
+        };
         let Area([x, mut y, ..]) = area;
         y += 3;
         for (class, &probability) in probabilities.iter().enumerate() {
@@ -178,14 +179,15 @@ impl LiveOverlay {
             text::write(picture, x + 8 + name + bar, y, text, ink, &words);
             y += row;
         }
+        area
     }
 
-    /// What the network saw, with what spoke for and against; in a corner without a face.
+    /// What the network saw, with what spoke for and against; in the corner where it covers least.
     fn draw_inset(
         &mut self,
         picture: &mut RgbImage,
         last: &Arc<LastExplanation>,
-        boxes: &[Area],
+        taken: &[Area],
         size: f32,
     ) {
         let side = (picture.height() / 4).clamp(48, 224);
@@ -198,7 +200,7 @@ impl LiveOverlay {
         let inset = self.inset.as_ref().expect("it was just made");
         let text = size * 0.87;
         let row = (text * 1.2) as i32;
-        let title = format!("explained: {}", last.expression);
+        let title = format!("last explained: {}", last.expression);
         let legend = [("for", FOR), ("against", AGAINST)];
         let legend_width = text::width(text, "for") + text::width(text, "against") + 5 * row / 2;
         let width = text::width(text, &title).max(side as i32).max(legend_width) + 12;
@@ -206,8 +208,8 @@ impl LiveOverlay {
         let (right, bottom) = (picture.width() as i32 - width, picture.height() as i32 - height);
         let corners = [(0, bottom), (right, bottom), (0, 0), (right, 0)]
             .map(|(x, y)| Area::at(x, y, width, height));
-        let is_free = |area: &&Area| boxes.iter().all(|face| !area.meets(face));
-        let area = *corners.iter().find(is_free).unwrap_or(&corners[0]);
+        let covered = |area: &&Area| taken.iter().map(|other| area.common(other)).sum::<i64>();
+        let area = *corners.iter().min_by_key(covered).expect("there are four corners");
         area.shade(picture);
         let Area([x, y, ..]) = area;
         text::write(picture, x + 6, y + 3, text, INK, &title);
@@ -266,14 +268,14 @@ fn draw_face(picture: &mut RgbImage, face: &SeenFace, area: Area, scale: f32) {
     }
 }
 
-/// The class above the box, and below it why it is not explained. Returns where the class stands.
+/// The class above the box, and below it why it is not explained. Returns where.
 fn write_tags(
     picture: &mut RgbImage,
     face: &SeenFace,
     class: Expression,
     area: Area,
     size: f32,
-) -> Area {
+) -> [Option<Area>; 2] {
     let Area([left, top, _, bottom]) = area;
     let [ground, ink] = colours(face);
     let probability = face.smoothed_probabilities.get(face.class).copied().unwrap_or(0.0);
@@ -284,10 +286,8 @@ fn write_tags(
         text::write(picture, area.0[0] + 4, area.0[1] + height / 10, size, ink, words);
         area
     };
-    if let Err(refusal) = face.verdict {
-        tag(word(refusal), bottom);
-    }
-    tag(&format!("{class} {:.0} %", 100.0 * probability), top - height)
+    let refusal = face.verdict.err().map(|refusal| tag(word(refusal), bottom));
+    [Some(tag(&format!("{class} {:.0} %", 100.0 * probability), top - height)), refusal]
 }
 
 /// Why a face is not explained, in a word.
@@ -403,6 +403,19 @@ mod tests {
         };
         assert_eq!(draw(7), (120 * 120, true));
         assert_eq!(draw(6), (0, false), "and nothing is kept of who left");
+    }
+
+    #[test]
+    fn bars_of_two_people_side_by_side_cover_no_face() {
+        let overlay = LiveOverlay::new(CLASSES.to_vec());
+        let mut picture = RgbImage::new(420, 320);
+        let faces = [[64.0, 110.0], [245.0, 100.0]].map(|place| face(1, place, 105.0, Ok(())));
+        let mut taken: Vec<Area> = faces.iter().map(|face| face_box(face, 1.0)).collect();
+        for (place, face) in faces.iter().enumerate() {
+            let area = overlay.draw_bars(&mut picture, face, taken[place], &taken, 11.0);
+            assert!(taken.iter().all(|other| area.common(other) == 0), "{area:?} {taken:?}");
+            taken.push(area);
+        }
     }
 
     #[test]

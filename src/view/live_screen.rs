@@ -189,9 +189,16 @@ impl LiveScreen {
         let area = self.layout.caption;
         fill(&mut self.canvas, area, GROUND);
         let mask = if self.shows_masks { ", outlined: Ekman mask" } else { "" };
-        let words = format!("bright: relevant to {}{mask}", status.network);
-        let size = fitting(self.layout.small, &words, area.width);
-        text::write_centred(&mut self.canvas, area.middle(), area.y, size, FAINT, &words);
+        let words = [
+            format!("bright: relevant to {}{mask}", status.network),
+            "IoU: overlap with the mask; chance: the highest of three levels".to_owned(),
+        ];
+        let mut y = area.y;
+        for line in words {
+            let size = fitting(self.layout.small, &line, area.width);
+            text::write_centred(&mut self.canvas, area.middle(), y, size, FAINT, &line);
+            y += (1.25 * self.layout.small) as i32;
+        }
     }
 
     fn draw_numbers(&mut self, status: &Status) {
@@ -244,7 +251,7 @@ fn lines(words: &str, width: i32, size: f32) -> Vec<String> {
 /// The size at which a line fits, not larger than `size`.
 fn fitting(size: f32, line: &str, width: i32) -> f32 {
     let wanted = text::width(size, line).max(1);
-    size * (width as f32 / wanted as f32).min(1.0)
+    size * (width.max(1) as f32 / wanted as f32).min(1.0)
 }
 
 /// What a heatmap means, a line each: never its overlap without chance.
@@ -269,9 +276,12 @@ fn problems(status: &Status) -> Vec<String> {
 
 fn counts(status: &Status) -> String {
     let plural = |count: u64| if count == 1 { "" } else { "s" };
+    let looking = match status.paused {
+        true => "paused".to_owned(),
+        false => format!("{:.0} frames/s", status.source.frames_per_second),
+    };
     format!(
-        "{:.0} frames/s · {} visit{} · {} explanation{}, {:.0} a minute, {} samples each",
-        status.source.frames_per_second,
+        "{looking} · {} visit{} · {} explanation{}, {:.0} a minute, {} samples each",
         status.visits,
         plural(status.visits),
         status.explanations,

@@ -88,14 +88,14 @@ impl Layout {
             let (inner, y) = (width - 2 * margin, top + picture + margin);
             (Place::new(margin, top, inner, picture), Place::new(margin, y, inner, bottom - y))
         };
-        let numbers_height = 4 * line;
+        let numbers_height = 3 * line;
         let numbers =
             Place::new(left.x, left.y + left.height - numbers_height, left.width, numbers_height);
         let picture = Place::new(left.x, left.y, left.width, left.height - numbers_height - margin);
-        let caption = Place::new(maps.x, maps.y + maps.height - line, maps.width, line);
+        let caption = Place::new(maps.x, maps.y + maps.height - 2 * line, maps.width, 2 * line);
         let gap = margin;
         let cell_width = (maps.width - 2 * gap) / 3;
-        let cell_height = (maps.height - line - 2 * gap) / 2;
+        let cell_height = (maps.height - 2 * line - 2 * gap) / 2;
         let cells = std::array::from_fn(|place| {
             let (column, row) = (place as i32 % 3, place as i32 / 3);
             let x = maps.x + column * (cell_width + gap);
@@ -117,16 +117,27 @@ impl Layout {
 
 impl Notice {
     fn new(words: &str, width: i32, height: i32, mut size: f32) -> Self {
-        let lines = loop {
-            let most = f64::from((width - 2 * size as i32).max(1));
-            let lines = wrap(words, most, |text| f64::from(text::width(size, text)));
-            let fits =
-                lines.len() <= MOST_NOTICE_LINES && lines.len() as f32 * size < height as f32 / 4.0;
-            if fits || size < 12.0 {
-                break lines;
-            }
-            size *= 0.92;
+        let most = |size: f32| f64::from((width - 2 * size as i32).max(1));
+        let lines_of =
+            |size: f32, most: f64| wrap(words, most, |text| f64::from(text::width(size, text)));
+        // Smaller by a fifth rather than a line more.
+        let wanted = lines_of(0.8 * size, most(0.8 * size)).len().min(MOST_NOTICE_LINES);
+        let is_too_large = |size: f32| {
+            let lines = lines_of(size, most(size)).len();
+            lines > wanted || lines as f32 * size > height as f32 / 4.0
         };
+        while size > 12.0 && is_too_large(size) {
+            size *= 0.95;
+        }
+        // Lines of about one length.
+        let widest = lines_of(size, most(size));
+        let is_as_good = |lines: &Vec<String>| {
+            lines.len() == widest.len() && lines.join(" ") == widest.join(" ")
+        };
+        let lines = (10..20)
+            .map(|share| lines_of(size, f64::from(share) / 20.0 * most(size)))
+            .find(is_as_good)
+            .unwrap_or(widest);
         let high = (lines.len() as f32 * 1.25 * size + 0.6 * size) as i32;
         Notice { area: Place::new(0, 0, width, high), lines, size }
     }
