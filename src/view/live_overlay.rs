@@ -227,7 +227,7 @@ impl LiveOverlay {
 /// Height of text that can be read on a picture of that size.
 fn text_size(picture: &RgbImage) -> f32 {
     let (width, height) = picture.dimensions();
-    (width.min(height * 4 / 3) as f32 * 0.026).clamp(11.0, 30.0)
+    (width.min(height * 4 / 3) as f32 * 0.026).clamp(12.5, 30.0)
 }
 
 fn colours(face: &SeenFace) -> [Rgb<u8>; 2] {

@@ -136,7 +136,7 @@ impl LiveScreen {
         }
         self.draw_caption(status);
         self.draw_numbers(status);
-        self.draw_keys(message);
+        self.draw_keys(status.paused, message);
     }
 
     fn draw_cell(
@@ -220,7 +220,7 @@ impl LiveScreen {
         }
     }
 
-    fn draw_keys(&mut self, message: Option<&str>) {
+    fn draw_keys(&mut self, is_paused: bool, message: Option<&str>) {
         let (area, size) = (self.layout.keys, self.layout.small);
         fill(&mut self.canvas, area, DARK);
         let y = area.y + (area.height - size as i32) / 2;
@@ -230,6 +230,7 @@ impl LiveScreen {
         }
         let mut x = area.x + 6;
         for (key, what) in KEYS {
+            let what = if what == "pause" && is_paused { "look again" } else { what };
             text::write(&mut self.canvas, x, y, size, NOTICE[0], key);
             x += text::width(size, key) + size as i32 / 2;
             text::write(&mut self.canvas, x, y, size, INK, what);

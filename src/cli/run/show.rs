@@ -54,3 +54,36 @@ impl BoardPainter {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::appliance::{Seen, Status};
+    use crate::compare::MaskSet;
+    use crate::source::stream::Frame;
+    use image::RgbImage;
+
+    fn view(value: u8) -> View {
+        let picture = RgbImage::from_pixel(64, 48, image::Rgb([value; 3]));
+        View {
+            frame: Frame { number: 0, captured: Instant::now(), picture },
+            seen: Seen::default(),
+        }
+    }
+
+    #[test]
+    fn the_board_has_a_picture_now_and_then_and_none_while_paused() {
+        let board = Board::new(Status::new("net", MaskSet::default(), 20), true);
+        let mut painter = BoardPainter::new(vec![Expression::Neutral]);
+        let shown = || board.picture().map(|picture| picture.as_raw()[0]);
+        painter.paint(&board, &mut view(1), None);
+        painter.paint(&board, &mut view(2), None);
+        assert_eq!(shown(), Some(1), "the second came too soon");
+        board.set_paused(true);
+        std::thread::sleep(PICTURE_PERIOD);
+        painter.paint(&board, &mut view(3), None);
+        assert_eq!(shown(), None);
+        board.set_paused(false);
+        assert_eq!(shown(), None, "none from before or from the pause");
+    }
+}
