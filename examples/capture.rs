@@ -2,6 +2,7 @@
 //!
 //! With `--features camera` also those of a camera: `cargo run --features camera --example capture -- camera:0`.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -24,6 +25,9 @@ struct Arguments {
     /// Give up after so many seconds.
     #[arg(long, default_value_t = f64::INFINITY)]
     seconds: f64,
+    /// Write the last frame there, as a PNG or JPEG file.
+    #[arg(long)]
+    save: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
@@ -37,6 +41,7 @@ fn main() -> ExitCode {
     let capture = Capture::start(arguments.source, options);
     let began = Instant::now();
     let mut frames = 0;
+    let mut last = None;
     while arguments.frames.is_none_or(|wanted| frames < wanted) {
         match capture.next(Duration::from_millis(500)) {
             Ok(frame) => {
@@ -49,7 +54,9 @@ fn main() -> ExitCode {
                     (frame.captured - began).as_secs_f64()
                 );
                 frames += 1;
-                capture.recycle(frame);
+                if let Some(before) = last.replace(frame) {
+                    capture.recycle(before);
+                }
             }
             Err(NextFrame::TimedOut) if began.elapsed().as_secs_f64() < arguments.seconds => {}
             Err(_) => break,
@@ -64,6 +71,12 @@ fn main() -> ExitCode {
         status.reopened,
         status.problem.map(|problem| format!("; {problem}")).unwrap_or_default()
     );
+    if let (Some(path), Some(frame)) = (arguments.save, last)
+        && let Err(error) = frame.picture.save(&path)
+    {
+        eprintln!("{}: cannot be written: {error}", path.display());
+        return ExitCode::FAILURE;
+    }
     let wanted = arguments.frames.unwrap_or(1);
     if frames < wanted { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }

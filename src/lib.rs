@@ -3,14 +3,15 @@
 //! The folders follow a frame's way: [`source`] (pictures) -> [`face`] (find, place, level) -> [`network`] (classify) ->
 //! [`explain`] (superpixels, samples, surrogate) -> [`standard_face`] (warp) -> [`heatmap`] (accumulate) -> [`compare`]
 //! (masks, Otsu, overlap, correlation, dendrograms), with [`appliance`] (the parts joined), [`study`] and [`store`] (the paper's
-//! study and the file it is kept in), [`view`] (pictures for people) and
-//! [`cli`] around it. `ARCHITECTURE.md` tells the invariants.
+//! study and the file it is kept in), [`view`] (pictures for people), [`dashboard`] (the live page)
+//! and [`cli`] around it. `ARCHITECTURE.md` tells the invariants.
 //!
 //! Coordinates are pixels everywhere: origin top left, x to the right, y down, pixel centres at whole numbers.
 
 pub mod appliance;
 pub mod cli;
 pub mod compare;
+pub mod dashboard;
 pub mod explain;
 pub mod expression;
 pub mod face;

@@ -397,10 +397,10 @@ fn standard_input_is_read_to_its_end() {
     if !has_ffmpeg() {
         return;
     }
-    for format in ["mjpeg", "yuv4mpegpipe"] {
+    for (format, some_frames) in [("mjpeg", 40_000), ("yuv4mpegpipe", 300_000)] {
         let mut writer = Command::new("sh")
             // Slower than the deadline in between: standard input cannot be opened again, so it is waited for.
-            .args(["-c", &format!("ffmpeg -loglevel error {PICTURE} -frames:v 8 -f {format} - | (head -c 40000; sleep 1; cat)")])
+            .args(["-c", &format!("ffmpeg -loglevel error {PICTURE} -frames:v 8 -f {format} - | (head -c {some_frames}; sleep 1; cat)")])
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();

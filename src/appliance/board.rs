@@ -4,6 +4,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
 
 use image::RgbImage;
 use serde::Serialize;
@@ -70,6 +71,9 @@ pub struct ExpressionStatus {
     pub overlap: Option<Overlap>,
     /// 95 % interval of the intersection over union over visits; none below `min_visits`.
     pub iou_interval: Option<[f64; 2]>,
+    /// 95 % interval of the intersection over union minus the highest of the three chance levels, which move with it; where it is not
+    /// estimated, readers ask whether `iou_interval` lies above the highest level.
+    pub above_chance_interval: Option<[f64; 2]>,
 }
 
 /// Why faces were not explained, each face of each frame counted once, by the first reason in this order.
@@ -186,6 +190,7 @@ struct Content {
     history: Vec<HistoryPoint>,
     history_step: f64,
     picture: Option<Arc<RgbImage>>,
+    framed_at: Instant,
 }
 
 impl Board {
@@ -199,6 +204,7 @@ impl Board {
                 history: Vec::new(),
                 history_step: 0.0,
                 picture: None,
+                framed_at: Instant::now(),
             }),
             stopping: AtomicBool::new(false),
             shows_picture,
@@ -217,7 +223,17 @@ impl Board {
 
     /// Changes the state.
     pub fn update(&self, change: impl FnOnce(&mut Status)) {
-        change(&mut self.content().status);
+        let mut content = self.content();
+        let frames = content.status.source.frames;
+        change(&mut content.status);
+        if content.status.source.frames != frames {
+            content.framed_at = Instant::now();
+        }
+    }
+
+    /// How long ago the number of captured frames last grew (at first: since the board was made), whatever the loop does meanwhile.
+    pub fn frame_age(&self) -> Duration {
+        self.content().framed_at.elapsed()
     }
 
     /// The heatmap of an expression: mean relevance, not negative, 224 x 275, row by row; none below `min_visits`, nor of neutral.
@@ -342,6 +358,7 @@ impl ExpressionStatus {
             explanations: 0,
             overlap: None,
             iou_interval: None,
+            above_chance_interval: None,
         }
     }
 }

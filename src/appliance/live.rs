@@ -372,7 +372,7 @@ fn perceive_frames(
         let now = (frame.captured - shared.began.min(frame.captured)).as_secs_f64();
         let candidate =
             perceiver.look(now, &frame.picture, &mut seen).map_err(|error| error.to_string())?;
-        let offered = candidate.is_some_and(|candidate| offer(channels, candidate, &board));
+        let offered = candidate.is_some_and(|candidate| offer(channels, candidate, board));
         if offered {
             perceiver.taken();
         }
@@ -547,10 +547,16 @@ struct Explainer {
     choice: SampleChoice,
     /// Number of the explanation: names the streams of random numbers, beside the crop.
     number: u64,
-    /// The last map of each expression, with its visit and samples.
-    last: [Option<(u64, usize, Box<[f32]>)>; 6],
+    /// The last map of each expression.
+    last: [Option<LastMap>; 6],
     stage: Stage,
     rate: Rate,
+}
+
+/// A map on the standard face, and how many samples it has.
+struct LastMap {
+    samples: usize,
+    map: Box<[f32]>,
 }
 
 /// An explanation on the standard face.
@@ -719,12 +725,12 @@ fn explain_candidate(
     let Some(first) = explainer.explain(shared, candidate, samples)? else { return Ok(()) };
     let (visit, expression) = (candidate.visit, candidate.expression);
     if let Some(place) = Expression::SIX.iter().position(|&six| six == expression) {
-        if let Some((_, last_samples, last)) = explainer.last[place].take()
-            && last_samples == samples
+        if let Some(last) = explainer.last[place].take()
+            && last.samples == samples
         {
-            explainer.compare(Pair::OtherCrop, samples, &first.map, &last);
+            explainer.compare(Pair::OtherCrop, samples, &first.map, &last.map);
         }
-        explainer.last[place] = Some((visit, samples, first.map.clone()));
+        explainer.last[place] = Some(LastMap { samples, map: first.map.clone() });
     }
     let again = shared.options.samples == Samples::Chosen && explainer.choice.wants_repeat();
     let second = if again { explainer.explain(shared, candidate, samples)? } else { None };
@@ -910,6 +916,10 @@ impl Accumulating {
             }
             let sums = self.accumulator.sums(expression);
             let meaning = Meaning::new(&sums, expression, &self.masks, shared.options.clipping);
+            // First the heatmap: whoever sees new counts asks for it.
+            if let Some(meaning) = &meaning {
+                shared.board.set_heatmap(expression, meaning.heatmap.as_slice().into());
+            }
             shared.board.update(|status| {
                 let is_shown = sums.visits().explanations() >= status.min_visits;
                 let shown = meaning.as_ref().filter(|_| is_shown);
@@ -919,9 +929,6 @@ impl Accumulating {
                 row.overlap = shown.map(|meaning| meaning.overlap);
                 row.iou_interval = shown.and_then(|meaning| meaning.iou_interval);
             });
-            if let Some(meaning) = meaning {
-                shared.board.set_heatmap(expression, meaning.heatmap.into());
-            }
         }
         let counts = self.accumulator.counts();
         let visits = counts.visits.max(shared.last_visit.load(Relaxed));

@@ -77,6 +77,11 @@ impl FinderArgs {
 }
 
 impl ClassifierArgs {
+    /// Name or path, as given.
+    pub fn network(&self) -> &str {
+        &self.network
+    }
+
     pub fn threads(&self) -> usize {
         self.threads.map_or_else(available_threads, usize::from)
     }

@@ -7,7 +7,7 @@ pub mod correlation_matrix;
 pub mod curves;
 pub mod dendrogram;
 pub mod heatmap_grid;
-mod heatmap_panel;
+pub mod heatmap_panel;
 pub mod html;
 pub mod live_overlay;
 pub mod live_screen;

@@ -1,6 +1,7 @@
 //! `ferscope run`: the live appliance.
 
 mod broker;
+mod dashboard;
 mod events;
 #[cfg_attr(not(feature = "mqtt"), path = "no_mqtt.rs")]
 mod mqtt;
@@ -37,8 +38,6 @@ use crate::source::stream::{Capture, CaptureOptions, Source};
 use crate::standard_face::StandardFace;
 use crate::store::SessionConfiguration;
 
-/// Where the dashboard is served.
-const DEFAULT_ADDRESS: &str = "127.0.0.1:7373";
 /// How often the main thread looks after everything; and with a window, which it draws.
 const TICK: Duration = Duration::from_millis(50);
 const WINDOW_TICK: Duration = Duration::from_millis(33);
@@ -94,6 +93,7 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     let (network, kept) = session(&settings, &options)?;
     let board = Arc::new(board(&settings, &options, &network.name));
     let signals = Signals::watch()?;
+    let _dashboard = dashboard::start(&settings, &board)?;
     let mut events = Events::none();
     let event_writer = events::start(settings.events.as_deref(), &mut events)?;
     let publisher = mqtt::start(&settings, &mut events)?;
@@ -273,7 +273,7 @@ fn source(settings: &Settings, models: &Path) -> Result<Source, Failure> {
 
 /// The demo lies beside the networks.
 fn demo_folder(models: &Path) -> PathBuf {
-    models.join("../demo")
+    models.with_file_name("demo")
 }
 
 fn options(settings: &Settings, instrument: Options) -> LiveOptions {

@@ -33,7 +33,7 @@ mod present {
     use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
     use std::time::Instant;
 
-    use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+    use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
     use image::RgbImage;
     use nokhwa::pixel_format::RgbFormat;
     use nokhwa::utils::{
@@ -112,7 +112,9 @@ mod present {
         let formats = camera.compatible_camera_formats()?;
         if let Some(format) = choose(&formats, size) {
             // Some drivers refuse what they have offered; then what they have is taken.
-            if let Err(error) = camera.set_camera_format(format) {
+            let exactly = RequestedFormatType::Exact(format);
+            let wanted = RequestedFormat::new::<RgbFormat>(exactly);
+            if let Err(error) = camera.set_camera_requset(wanted) {
                 log::warn!("camera:{number}: {format} is refused: {error}");
             }
         }
@@ -120,8 +122,10 @@ mod present {
         camera.open_stream()?;
         loop {
             let frame = camera.frame()?;
-            if give.send(Ok((frame, Instant::now()))).is_err() {
-                return Ok(());
+            match give.try_send(Ok((frame, Instant::now()))) {
+                Err(TrySendError::Disconnected(_)) => return Ok(()),
+                // Nobody has taken the one before yet. Waiting here would let the driver's own frames grow old.
+                Err(TrySendError::Full(_)) | Ok(()) => {}
             }
         }
     }
@@ -193,7 +197,21 @@ mod present {
 
     #[cfg(test)]
     mod tests {
+        use super::super::super::Source;
         use super::*;
+        use std::time::Duration;
+
+        #[test]
+        fn a_driver_that_never_answers_is_not_waited_for() {
+            let shared = Arc::new(Shared::new(&Source::Camera(0)));
+            let (_give, given) = bounded(1);
+            let mut feed = CameraFeed { number: 0, given, shared: shared.clone() };
+            shared.grant(Duration::from_millis(50));
+            let silent = feed.next(&mut RgbImage::default());
+            assert!(matches!(silent, Err(SourceError::Silent { .. })), "{silent:?}");
+            let threads: Vec<_> = std::iter::from_fn(Counted::new).collect();
+            assert_eq!(threads.len(), MOST_THREADS);
+        }
 
         #[test]
         fn the_format_nearest_to_what_is_wanted_is_chosen() {

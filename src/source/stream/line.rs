@@ -76,7 +76,10 @@ impl Line {
                     return self.shared.end(failure.map(|failure| failure.to_string()));
                 }
                 Ok(None) if opening.frames == 0 => "there are no frames in it".to_owned(),
-                Ok(None) if self.source.is_file() => continue,
+                Ok(None) if self.source.is_file() => {
+                    delay = FIRST_DELAY;
+                    continue;
+                }
                 Ok(None) => "it ended".to_owned(),
                 Ok(Some(failure)) | Err(failure) => failure.to_string(),
             };

@@ -29,8 +29,8 @@ use image::RgbImage;
 
 use crate::appliance::SourceStatus;
 
-pub use error::SourceError;
-pub use uri::{Source, UnknownSource, hide_passwords};
+use error::SourceError;
+pub use uri::{Source, UnknownSource};
 
 /// Frames that wait to be taken.
 const WAITING_FRAMES: usize = 2;

@@ -11,6 +11,9 @@ use crate::appliance::{SourceState, SourceStatus};
 /// Frames that the rate is measured over.
 const RATE_FRAMES: usize = 32;
 
+/// Between lines of the log about one stream.
+const LOG_PAUSE: Duration = Duration::from_secs(1);
+
 /// Why reading ends before the source does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Impatience {
@@ -29,6 +32,8 @@ pub struct Shared {
     content: Mutex<Content>,
     /// The source cannot be opened again, so that it is never given up.
     irreplaceable: bool,
+    /// Each of its frames has a name of its own, so that each that is broken is logged.
+    is_file: bool,
 }
 
 #[derive(Debug)]
@@ -37,6 +42,7 @@ struct Content {
     taken: VecDeque<Instant>,
     patience: Duration,
     until: Instant,
+    logged: Option<Instant>,
 }
 
 impl Shared {
@@ -48,8 +54,10 @@ impl Shared {
                 taken: VecDeque::with_capacity(RATE_FRAMES),
                 patience: Duration::ZERO,
                 until: Instant::now(),
+                logged: None,
             }),
             irreplaceable: *source == Source::StandardInput,
+            is_file: source.is_file(),
         }
     }
 
@@ -115,15 +123,24 @@ impl Shared {
         content.taken.push_back(Instant::now());
     }
 
-    /// Tells what went wrong; what goes wrong again in the same way is told once in the log.
+    /// Tells what went wrong. The same again is only logged for those who look for defects, and so is what comes too fast: a stream
+    /// may be broken in every frame, each time otherwise.
     pub fn tell(&self, problem: &str) {
         let mut content = self.content();
         let is_new = content.status.problem.as_deref() != Some(problem);
         if is_new {
             content.status.problem = Some(problem.to_owned());
         }
-        let level = if is_new { log::Level::Warn } else { log::Level::Debug };
-        log::log!(level, "{}: {problem}", content.status.uri);
+        let is_due = self.is_file || content.logged.is_none_or(|last| last.elapsed() > LOG_PAUSE);
+        let level = if is_new && is_due { log::Level::Warn } else { log::Level::Debug };
+        if level == log::Level::Warn {
+            content.logged = Some(Instant::now());
+        }
+        // Some problems name the source themselves.
+        match &content.status.uri {
+            uri if problem.starts_with(uri.as_str()) => log::log!(level, "{problem}"),
+            uri => log::log!(level, "{uri}: {problem}"),
+        }
     }
 
     /// There are no frames for now.

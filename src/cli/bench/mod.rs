@@ -1,5 +1,7 @@
 //! `ferscope bench`: how fast this machine is, stage by stage.
 
+mod live;
+
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -31,6 +33,12 @@ pub struct Args {
     /// Repetitions of each stage
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(3..=10_000))]
     repeat: u32,
+    /// Measure the live loop instead: 30 frames a second of painted footage with one to four faces, then --frames as fast as it goes
+    #[arg(long)]
+    live: bool,
+    /// Frames of --live as fast as it goes
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(100..))]
+    frames: u64,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -72,6 +80,12 @@ struct Throughput {
 }
 
 pub fn run(args: &Args) -> Result<ExitCode, Failure> {
+    if args.live {
+        let report = live::measure(&args.finder, &args.classifier, args.frames)?;
+        let json = || serde_json::to_string_pretty(&report).expect("the report is plain data");
+        print(&if args.json { json() + "\n" } else { report.table() })?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let mut finder = args.finder.open()?;
     let threads = args.classifier.threads();
     let mut classifier = args.classifier.open(&args.finder)?;
