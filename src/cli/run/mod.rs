@@ -30,12 +30,10 @@ use crate::appliance::{
     Board, Cores, DEFAULT_EPSILON, DEFAULT_NETWORK, Events, Kept, Live, LiveOptions, Options,
     Samples, Status, StoreState, find_classifier, open_session,
 };
-use crate::compare::EkmanMasks;
 use crate::explain::Estimator;
 use crate::expression::Expression;
 use crate::network::{ModelSpec, Network};
 use crate::source::stream::{Capture, CaptureOptions, Source};
-use crate::standard_face::StandardFace;
 use crate::store::SessionConfiguration;
 
 /// How often the main thread looks after everything; and with a window, which it draws.
@@ -50,8 +48,6 @@ const FRAMES_PER_SECOND: f64 = 30.0;
 const DEMO_FRAMES_PER_SECOND: f64 = 4.0;
 /// Network of the live loop's detector, unless said.
 const DEFAULT_DETECTOR: &str = "192";
-/// Where the window saves heatmaps, unless said.
-const DEFAULT_HEATMAPS: &str = "heatmaps";
 /// Visits from which on heatmaps are shown.
 const DEFAULT_MIN_VISITS: u64 = 20;
 
@@ -97,7 +93,7 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     let mut events = Events::none();
     let event_writer = events::start(settings.events.as_deref(), &mut events)?;
     let publisher = mqtt::start(&settings, &mut events)?;
-    let mut window = open_window(&settings, &options, &network.classes);
+    let window = open_window(&settings, &options, &network.classes);
     options.views = window.is_some() || board.shows_picture();
     let capture = Capture::start(
         source,
@@ -118,13 +114,14 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
         if window.is_none() && board.shows_picture() {
             scope.spawn(|| BoardPainter::new(network.classes.clone()).run(&board, &live));
         }
-        watch(&board, &live, &signals, window.as_mut());
+        watch(&board, &live, &signals, window);
     });
-    drop(window);
     notify(&[sd_notify::NotifyState::Stopping]);
     let result = live.finish(LONGEST_GOODBYE);
     drop(event_writer);
-    drop(publisher);
+    if let Some(publisher) = publisher {
+        publisher.finish();
+    }
     print(&summary(&board.status(), settings.session.as_deref()))?;
     match result {
         Ok(()) => Ok(ExitCode::SUCCESS),
@@ -133,7 +130,7 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
 }
 
 /// Looks after everything until it ends.
-fn watch(board: &Board, live: &Live, signals: &Signals, mut window: Option<&mut LiveWindow>) {
+fn watch(board: &Board, live: &Live, signals: &Signals, mut window: Option<LiveWindow>) {
     let tick = if window.is_some() { WINDOW_TICK } else { TICK };
     let mut line = status_line::StatusLine::new();
     let watchdog = sd_notify::watchdog_enabled();
@@ -164,16 +161,6 @@ fn watch(board: &Board, live: &Live, signals: &Signals, mut window: Option<&mut 
     line.finish();
 }
 
-/// What the window is told when it opens.
-struct WindowSettings {
-    /// The network's.
-    classes: Vec<Expression>,
-    /// To outline.
-    masks: EkmanMasks,
-    /// Where the key s saves heatmaps.
-    heatmaps: PathBuf,
-}
-
 /// The window, where there is a display and one is wanted. Without it everything else goes on.
 fn open_window(
     settings: &Settings,
@@ -192,12 +179,7 @@ fn open_window(
         }
         return None;
     }
-    let window_settings = WindowSettings {
-        classes: classes.to_vec(),
-        masks: EkmanMasks::new(options.masks, &StandardFace::default()),
-        heatmaps: settings.heatmaps.clone().unwrap_or_else(|| DEFAULT_HEATMAPS.into()),
-    };
-    match LiveWindow::open(window_settings, settings.notice.clone()) {
+    match LiveWindow::open(settings, options, classes) {
         Ok(window) => Some(window),
         Err(why) => {
             complain(&format!("no window: {why}; all else goes on (--headless wants none)"));

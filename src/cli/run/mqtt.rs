@@ -32,8 +32,9 @@ pub struct Publisher {
     ended: Receiver<()>,
 }
 
-impl Drop for Publisher {
-    fn drop(&mut self) {
+impl Publisher {
+    /// Says goodbye to the broker, once nothing makes events any more.
+    pub fn finish(self) {
         // A broker that does not take the goodbye sends the will in its place.
         let _ = self.ended.recv_timeout(GOODBYE);
     }

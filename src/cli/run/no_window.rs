@@ -1,14 +1,15 @@
 //! In place of the window, where the program was built without it.
 
-use super::WindowSettings;
-use crate::appliance::{Board, Live};
+use super::Settings;
+use crate::appliance::{Board, Live, LiveOptions};
+use crate::expression::Expression;
 
 /// There is none.
 pub enum LiveWindow {}
 
 impl LiveWindow {
     /// Tells why there is none.
-    pub fn open(_: WindowSettings, _: Option<String>) -> Result<Self, String> {
+    pub fn open(_: &Settings, _: &LiveOptions, _: &[Expression]) -> Result<Self, String> {
         Err("this program was built without the feature `window`".to_owned())
     }
 

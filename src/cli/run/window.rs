@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 
 use minifb::{InputCallback, Key, ScaleMode, Window, WindowOptions};
 
-use super::WindowSettings;
+use super::Settings;
 use super::save::save_heatmaps;
 use super::show::BoardPainter;
-use crate::appliance::{Board, Live, SourceState, Status};
+use crate::appliance::{Board, Live, LiveOptions, SourceState, Status};
 use crate::compare::EkmanMasks;
 use crate::expression::Expression;
+use crate::standard_face::StandardFace;
 use crate::view::live_overlay::LiveOverlay;
 use crate::view::live_screen::{Heatmaps, LiveScreen};
 
@@ -20,6 +21,8 @@ use crate::view::live_screen::{Heatmaps, LiveScreen};
 const SIZE: (usize, usize) = (1280, 720);
 /// How often numbers and heatmaps are drawn anew, and all is shown again: the X server keeps nothing of what was covered.
 const STATE_PERIOD: Duration = Duration::from_millis(500);
+/// Where heatmaps are saved, unless said.
+const DEFAULT_HEATMAPS: &str = "heatmaps";
 /// Without a frame for so long, words tell why.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How long a message stands in place of the keys.
@@ -49,30 +52,35 @@ impl LiveWindow {
     ///
     /// # Errors
     /// Why not: there is no screen, most of all.
-    pub fn open(settings: WindowSettings, notice: Option<String>) -> Result<Self, String> {
+    pub fn open(
+        settings: &Settings,
+        options: &LiveOptions,
+        classes: &[Expression],
+    ) -> Result<Self, String> {
         let screen = screen_size().unwrap_or((usize::MAX, usize::MAX));
         let fills = screen.0 <= SIZE.0 || screen.1 <= SIZE.1;
         let (width, height) = if fills { screen } else { SIZE };
-        let options = WindowOptions {
+        let window_options = WindowOptions {
             borderless: fills,
             resize: true,
             scale_mode: ScaleMode::UpperLeft,
             ..WindowOptions::default()
         };
-        let mut window =
-            Window::new("ferscope", width, height, options).map_err(|error| error.to_string())?;
+        let mut window = Window::new("ferscope", width, height, window_options)
+            .map_err(|error| error.to_string())?;
         // The main thread keeps time itself.
         window.set_target_fps(0);
         let keys = Rc::new(RefCell::new(Keys::default()));
         window.set_input_callback(Box::new(KeyListener(keys.clone())));
-        let WindowSettings { classes, masks, heatmaps } = settings;
+        let masks = EkmanMasks::new(options.masks, &StandardFace::default());
+        let (size, notice) = ((width as u32, height as u32), settings.notice.clone());
         Ok(LiveWindow {
             window,
             keys,
-            screen: LiveScreen::new((width as u32, height as u32), notice, masks.clone()),
-            overlay: LiveOverlay::new(classes.clone()),
+            screen: LiveScreen::new(size, notice, masks.clone()),
+            overlay: LiveOverlay::new(classes.to_vec()),
             buffer: Vec::new(),
-            heatmaps,
+            heatmaps: settings.heatmaps.clone().unwrap_or_else(|| DEFAULT_HEATMAPS.into()),
             masks,
             shows_masks: true,
             shows_overlay: true,
@@ -80,7 +88,7 @@ impl LiveWindow {
             last_state: None,
             last_frame: None,
             words: None,
-            painter: BoardPainter::new(classes),
+            painter: BoardPainter::new(classes.to_vec()),
         })
     }
 
