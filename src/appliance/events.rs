@@ -98,18 +98,24 @@ pub struct TimedEvent {
 /// Where the loop tells what happens; nothing is made when nobody listens.
 #[derive(Debug, Clone)]
 pub struct Events {
-    channel: Option<Sender<TimedEvent>>,
+    listeners: Vec<Listener>,
     began: Instant,
     dropped: Arc<AtomicU64>,
     last_face: Arc<Mutex<heapless::index_map::FnvIndexMap<u64, Instant, 16>>>,
     last_status: Arc<Mutex<Option<Instant>>>,
 }
 
+#[derive(Debug, Clone)]
+struct Listener {
+    give: Sender<Arc<TimedEvent>>,
+    wants_faces: bool,
+}
+
 impl Events {
-    /// Nobody listens.
+    /// Nobody listens yet.
     pub fn none() -> Self {
         Events {
-            channel: None,
+            listeners: Vec::new(),
             began: Instant::now(),
             dropped: Arc::default(),
             last_face: Arc::default(),
@@ -117,32 +123,48 @@ impl Events {
         }
     }
 
-    /// Somebody takes events from the channel.
-    pub fn channel() -> (Self, Receiver<TimedEvent>) {
+    /// One more takes events from the channel: all of them, or all but [`Event::Face`].
+    pub fn listen(&mut self, wants_faces: bool) -> Receiver<Arc<TimedEvent>> {
         let (give, take) = bounded(WAITING);
-        (Events { channel: Some(give), ..Self::none() }, take)
+        self.listeners.push(Listener { give, wants_faces });
+        take
+    }
+
+    /// Counts the events that did not reach a listener; listeners add what they must drop themselves.
+    pub fn dropped(&self) -> Arc<AtomicU64> {
+        self.dropped.clone()
     }
 
     /// Tells an event, made only when somebody listens. Never waits: where nobody takes events any more they are dropped and counted.
     pub fn send(&self, event: impl FnOnce() -> Event) {
-        let Some(channel) = &self.channel else { return };
+        self.send_to(|_| true, event);
+    }
+
+    fn send_to(&self, listens: impl Fn(&Listener) -> bool, event: impl FnOnce() -> Event) {
+        let mut listeners = self.listeners.iter().filter(|listener| listens(listener)).peekable();
+        if listeners.peek().is_none() {
+            return;
+        }
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let event = TimedEvent {
+        let event = Arc::new(TimedEvent {
             uptime_seconds: self.began.elapsed().as_secs_f64(),
             unix_seconds: unix.as_secs_f64(),
             event: event(),
-        };
-        if channel.try_send(event).is_err() {
-            self.dropped.fetch_add(1, Relaxed);
+        });
+        for listener in listeners {
+            if listener.give.try_send(event.clone()).is_err() {
+                self.dropped.fetch_add(1, Relaxed);
+            }
         }
     }
 
     /// Tells of a face, unless it was told of a moment ago.
     pub fn send_face(&self, frame: u64, face: &SeenFace) {
-        if self.channel.is_none() || !self.is_due(face.visit) {
+        let wants_faces = |listener: &Listener| listener.wants_faces;
+        if !self.listeners.iter().any(wants_faces) || !self.is_due(face.visit) {
             return;
         }
-        self.send(|| {
+        self.send_to(wants_faces, || {
             let area = face.landmarks.bounding_box();
             Event::Face {
                 frame,
@@ -175,7 +197,7 @@ impl Events {
 
     /// Tells the whole state, when it is time to.
     pub fn status(&self, board: &Board) {
-        if self.channel.is_none() {
+        if self.listeners.is_empty() {
             return;
         }
         let mut last = self.last_status.lock().unwrap_or_else(|poison| poison.into_inner());
@@ -184,5 +206,31 @@ impl Events {
             let dropped_events = self.dropped.load(Relaxed);
             self.send(|| Event::Status { status: Box::new(board.status()), dropped_events });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_listener_gets_every_event_and_one_that_sleeps_loses_only_its_own() {
+        let mut events = Events::none();
+        events.send(|| unreachable!("nobody listens"));
+        let (awake, asleep) = (events.listen(false), events.listen(true));
+        for visit in 0..WAITING as u64 + 3 {
+            events.send(|| Event::VisitEnded { visit });
+            assert_eq!(awake.recv().unwrap().event, Event::VisitEnded { visit });
+        }
+        assert_eq!((asleep.len(), events.dropped().load(Relaxed)), (WAITING, 3));
+    }
+
+    #[test]
+    fn events_end_with_the_loop() {
+        let mut events = Events::none();
+        let take = events.listen(true);
+        events.clone().send(|| Event::Committed { explanations: 1 });
+        drop(events);
+        assert_eq!(take.iter().count(), 1);
     }
 }

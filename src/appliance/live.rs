@@ -10,7 +10,7 @@
 //! explained as a whole, and added as a whole: none is counted half.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -134,10 +134,16 @@ struct Shared {
     last_visit: AtomicU64,
     /// Share of the time that the perceive worker works, as bits of an f32.
     perceive_load: AtomicU32,
-    last_explanation: Mutex<Option<LastExplanation>>,
+    last_explanation: Mutex<Option<Arc<LastExplanation>>>,
     perceive_beat: Heartbeat,
     explain_beat: Heartbeat,
     accumulate_beat: Heartbeat,
+}
+
+impl Shared {
+    fn last_explanation(&self) -> MutexGuard<'_, Option<Arc<LastExplanation>>> {
+        self.last_explanation.lock().unwrap_or_else(|poison| poison.into_inner())
+    }
 }
 
 /// The loop at work, until it is finished.
@@ -257,9 +263,9 @@ impl Live {
         self.shared.capture.recycle(frame);
     }
 
-    /// The last explanation, where views are wanted.
-    pub fn last_explanation(&self) -> Option<LastExplanation> {
-        self.shared.last_explanation.lock().unwrap_or_else(|poison| poison.into_inner()).clone()
+    /// The last explanation, where views are wanted, as long as its visit lasts.
+    pub fn last_explanation(&self) -> Option<Arc<LastExplanation>> {
+        self.shared.last_explanation().clone()
     }
 
     /// Whether every worker gave a sign of life of late.
@@ -341,6 +347,8 @@ fn perceive_frames(
     let end = |visit| {
         // While hundreds of ends wait, the loop of explanations hangs, and is watched for that.
         let _ = channels.tell_end.try_send(visit);
+        // Nobody's face stays behind.
+        shared.last_explanation().take_if(|last| last.visit == visit);
         shared.events.send(|| Event::VisitEnded { visit });
     };
     while !board.is_stopping() {
@@ -367,7 +375,7 @@ fn perceive_frames(
         let now = (frame.captured - shared.began.min(frame.captured)).as_secs_f64();
         let candidate =
             perceiver.look(now, &frame.picture, &mut seen).map_err(|error| error.to_string())?;
-        let offered = candidate.is_some_and(|candidate| offer(channels, candidate, &board));
+        let offered = candidate.is_some_and(|candidate| offer(channels, candidate, board));
         if offered {
             perceiver.taken();
         }
@@ -542,10 +550,16 @@ struct Explainer {
     choice: SampleChoice,
     /// Number of the explanation: names the streams of random numbers, beside the crop.
     number: u64,
-    /// The last map of each expression, with its visit and samples.
-    last: [Option<(u64, usize, Box<[f32]>)>; 6],
+    /// The last map of each expression.
+    last: [Option<LastMap>; 6],
     stage: Stage,
     rate: Rate,
+}
+
+/// A map on the standard face, and how many samples it has.
+struct LastMap {
+    samples: usize,
+    map: Box<[f32]>,
 }
 
 /// An explanation on the standard face.
@@ -714,12 +728,12 @@ fn explain_candidate(
     let Some(first) = explainer.explain(shared, candidate, samples)? else { return Ok(()) };
     let (visit, expression) = (candidate.visit, candidate.expression);
     if let Some(place) = Expression::SIX.iter().position(|&six| six == expression) {
-        if let Some((_, last_samples, last)) = explainer.last[place].take()
-            && last_samples == samples
+        if let Some(last) = explainer.last[place].take()
+            && last.samples == samples
         {
-            explainer.compare(Pair::OtherCrop, samples, &first.map, &last);
+            explainer.compare(Pair::OtherCrop, samples, &first.map, &last.map);
         }
-        explainer.last[place] = Some((visit, samples, first.map.clone()));
+        explainer.last[place] = Some(LastMap { samples, map: first.map.clone() });
     }
     let again = shared.options.samples == Samples::Chosen && explainer.choice.wants_repeat();
     let second = if again { explainer.explain(shared, candidate, samples)? } else { None };
@@ -733,7 +747,7 @@ fn explain_candidate(
             crop: candidate.face.crop.clone(),
             relevance: first.relevance.clone(),
         };
-        *shared.last_explanation.lock().unwrap_or_else(|poison| poison.into_inner()) = Some(last);
+        *shared.last_explanation() = Some(Arc::new(last));
     }
     for explained in std::iter::once(first).chain(second) {
         shared.events.send(|| Event::Explained {

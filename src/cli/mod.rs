@@ -88,7 +88,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    Run(run::Args),
+    // Has far more options than the others.
+    Run(Box<run::Args>),
     Explain(explain::Args),
     Classify(classify::Args),
     Crop(crop::Args),

@@ -9,9 +9,12 @@ pub mod dendrogram;
 pub mod heatmap_grid;
 pub mod heatmap_panel;
 pub mod html;
+pub mod live_overlay;
+pub mod live_screen;
 pub mod markdown;
 pub mod overlay;
 pub mod report;
+mod screen_layout;
 mod svg;
 #[cfg(test)]
 mod svg_check;

@@ -6,7 +6,7 @@ use ab_glyph::{FontRef, PxScale};
 use image::{Rgb, RgbImage};
 use imageproc::drawing;
 
-/// DejaVu Sans, cut to the characters used here (licence in NOTICE).
+/// DejaVu Sans, cut to the characters used here and those of notices in European languages (licence in NOTICE).
 static FONT: LazyLock<FontRef<'static>> = LazyLock::new(|| {
     FontRef::try_from_slice(include_bytes!("DejaVuSans-subset.ttf")).expect("the font is whole")
 });

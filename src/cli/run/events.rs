@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
+use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use crossbeam_channel::Receiver;
@@ -24,8 +25,8 @@ impl Drop for EventWriter {
 }
 
 /// Opens what events are written to: a file, which grows, or `-` for standard output.
-pub fn start(target: Option<&str>) -> Result<(Events, EventWriter), Failure> {
-    let Some(target) = target else { return Ok((Events::none(), EventWriter(None))) };
+pub fn start(target: Option<&str>, events: &mut Events) -> Result<EventWriter, Failure> {
+    let Some(target) = target else { return Ok(EventWriter(None)) };
     let writer: Box<dyn Write + Send> = match target {
         "-" => Box::new(std::io::stdout()),
         path => {
@@ -38,19 +39,19 @@ pub fn start(target: Option<&str>) -> Result<(Events, EventWriter), Failure> {
         }
     };
     let name = target.to_owned();
-    let (events, take) = Events::channel();
+    let take = events.listen(true);
     let thread = std::thread::Builder::new()
         .name("events".to_owned())
         .spawn(move || write_all(&take, writer, &name))
         .map_err(|error| Failure::Output(format!("events cannot be written: {error}")))?;
-    Ok((events, EventWriter(Some(thread))))
+    Ok(EventWriter(Some(thread)))
 }
 
-fn write_all(take: &Receiver<TimedEvent>, writer: Box<dyn Write + Send>, name: &str) {
+fn write_all(take: &Receiver<Arc<TimedEvent>>, writer: Box<dyn Write + Send>, name: &str) {
     let mut writer = BufWriter::new(writer);
     for event in take {
         let mut write = || -> std::io::Result<()> {
-            serde_json::to_writer(&mut writer, &event)?;
+            serde_json::to_writer(&mut writer, &*event)?;
             writer.write_all(b"\n")?;
             // Whoever reads along wants whole lines at once.
             if take.is_empty() { writer.flush() } else { Ok(()) }

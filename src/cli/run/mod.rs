@@ -1,9 +1,17 @@
 //! `ferscope run`: the live appliance.
 
+mod broker;
 mod dashboard;
 mod events;
+#[cfg_attr(not(feature = "mqtt"), path = "no_mqtt.rs")]
+mod mqtt;
+#[cfg(feature = "window")]
+mod save;
 mod settings;
+mod show;
 mod status_line;
+#[cfg_attr(not(feature = "window"), path = "no_window.rs")]
+mod window;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -12,22 +20,28 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 pub use settings::{DEFAULT_FILE, Settings};
+use show::BoardPainter;
+use window::LiveWindow;
 
 use super::Failure;
 use super::instrument::{classifier_failure, landmark_model, models_folder};
 use super::output::{complain, create_folder_of, print};
 use crate::appliance::{
-    Board, Cores, DEFAULT_EPSILON, DEFAULT_NETWORK, Kept, Live, LiveOptions, Options, Samples,
-    Status, StoreState, find_classifier, open_session,
+    Board, Cores, DEFAULT_EPSILON, DEFAULT_NETWORK, Events, Kept, Live, LiveOptions, Options,
+    Samples, Status, StoreState, find_classifier, open_session,
 };
 use crate::explain::Estimator;
-use crate::network::Network;
+use crate::expression::Expression;
+use crate::network::{ModelSpec, Network};
 use crate::session::MIN_VISITS;
 use crate::source::stream::{Capture, CaptureOptions, Source};
 use crate::store::{SessionConfiguration, StoreProblem};
 
-/// How often the main thread looks after everything.
+/// How often the main thread looks after everything; and with a window, which it draws.
 const TICK: Duration = Duration::from_millis(50);
+const WINDOW_TICK: Duration = Duration::from_millis(33);
+/// The least rest between two looks, however long drawing takes.
+const LEAST_REST: Duration = Duration::from_millis(3);
 /// The longest that ending takes: everything is committed by then, or the disk does not answer.
 const LONGEST_GOODBYE: Duration = Duration::from_millis(900);
 /// Of pictures and videos, unless said; the demo is a film of 4 frames a second.
@@ -48,6 +62,7 @@ Examples:
   ferscope run --session hall.sqlite --headless             (goes on where it was; then `ferscope report hall.sqlite`)
   ferscope run --source 'exec:rpicam-vid -t 0 --codec mjpeg --width 640 --height 480 -o -'    (CSI camera of a Raspberry Pi)
   ferscope run --source rtsp://10.0.0.7/stream --events events.jsonl
+  ferscope run --headless --mqtt mqtt://eve@hub/museum/hall --mqtt-password-file hub.password
   ferscope run --config ferscope.toml                       (see `ferscope config default`)
 
 Signals: SIGTERM and Ctrl-C end it, everything committed; SIGUSR1 stops looking, and looks again.
@@ -68,13 +83,17 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     let source = source(&settings, &instrument.models)?;
     let is_demo = source == Source::Demo;
     let source = source.with_demo_in(&demo_folder(&instrument.models));
-    let options = options(&settings, instrument);
+    let mut options = options(&settings, instrument);
     // What is wrong with networks and files is told before a camera is opened.
     let (network, kept) = session(&settings, &options)?;
-    let board = Arc::new(board(&settings, &options, &network));
+    let board = Arc::new(board(&settings, &options, &network.name));
     let signals = Signals::watch()?;
     let _dashboard = dashboard::start(&settings, &board)?;
-    let (events, event_writer) = events::start(settings.events.as_deref())?;
+    let mut events = Events::none();
+    let event_writer = events::start(settings.events.as_deref(), &mut events)?;
+    let publisher = mqtt::start(&settings, &mut events)?;
+    let window = open_window(&settings, &options, &network.classes);
+    options.views = window.is_some() || board.shows_picture();
     let capture = Capture::start(
         source,
         CaptureOptions {
@@ -90,10 +109,18 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     let live =
         Live::start(capture, options, board.clone(), kept, events).map_err(classifier_failure)?;
     notify(&[sd_notify::NotifyState::Ready]);
-    watch(&board, &live, &signals);
+    std::thread::scope(|scope| {
+        if window.is_none() && board.shows_picture() {
+            scope.spawn(|| BoardPainter::new(network.classes.clone()).run(&board, &live));
+        }
+        watch(&board, &live, &signals, window);
+    });
     notify(&[sd_notify::NotifyState::Stopping]);
     let result = live.finish(LONGEST_GOODBYE);
     drop(event_writer);
+    if let Some(publisher) = publisher {
+        publisher.finish();
+    }
     print(&summary(&board.status(), settings.session.as_deref()))?;
     match result {
         Ok(()) => Ok(ExitCode::SUCCESS),
@@ -102,11 +129,13 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
 }
 
 /// Looks after everything until it ends.
-fn watch(board: &Board, live: &Live, signals: &Signals) {
+fn watch(board: &Board, live: &Live, signals: &Signals, mut window: Option<LiveWindow>) {
+    let tick = if window.is_some() { WINDOW_TICK } else { TICK };
     let mut line = status_line::StatusLine::new();
     let watchdog = sd_notify::watchdog_enabled();
     let mut last_sign = Instant::now();
-    while !live.has_ended() {
+    while !live.has_ended() && !board.is_stopping() {
+        let start = Instant::now();
         if signals.end.load(Relaxed) {
             board.stop();
             break;
@@ -122,10 +151,40 @@ fn watch(board: &Board, live: &Live, signals: &Signals) {
             notify(&[sd_notify::NotifyState::Watchdog]);
             last_sign = Instant::now();
         }
+        if let Some(window) = &mut window {
+            window.show(board, live);
+        }
         line.show(board);
-        std::thread::sleep(TICK);
+        std::thread::sleep(tick.saturating_sub(start.elapsed()).max(LEAST_REST));
     }
     line.finish();
+}
+
+/// The window, where there is a display and one is wanted. Without it everything else goes on.
+fn open_window(
+    settings: &Settings,
+    options: &LiveOptions,
+    classes: &[Expression],
+) -> Option<LiveWindow> {
+    if settings.headless.unwrap_or(false) {
+        return None;
+    }
+    let needs_display = cfg!(all(unix, not(target_os = "macos")));
+    if needs_display && std::env::var_os("DISPLAY").is_none_or(|display| display.is_empty()) {
+        if cfg!(feature = "window") {
+            complain(
+                &"no window: the variable DISPLAY is not set; all else goes on (--headless wants none)",
+            );
+        }
+        return None;
+    }
+    match LiveWindow::open(settings, options, classes) {
+        Ok(window) => Some(window),
+        Err(why) => {
+            complain(&format!("no window: {why}; all else goes on (--headless wants none)"));
+            None
+        }
+    }
 }
 
 /// Tells systemd, where it listens.
@@ -213,10 +272,10 @@ fn options(settings: &Settings, instrument: Options) -> LiveOptions {
     }
 }
 
-/// The network's name, and where sums go.
-fn session(settings: &Settings, options: &LiveOptions) -> Result<(String, Kept), Failure> {
+/// The network, and where sums go.
+fn session(settings: &Settings, options: &LiveOptions) -> Result<(ModelSpec, Kept), Failure> {
     let (spec, folder) = find_classifier(&options.instrument).map_err(classifier_failure)?;
-    let Some(path) = &settings.session else { return Ok((spec.name, Kept::Memory)) };
+    let Some(path) = &settings.session else { return Ok((spec, Kept::Memory)) };
     create_folder_of(path)?;
     let gate = options.gate;
     let configuration = SessionConfiguration {
@@ -240,7 +299,7 @@ fn session(settings: &Settings, options: &LiveOptions) -> Result<(String, Kept),
         };
         Failure::Usage(format!("{error}{remedy}"))
     })?;
-    Ok((spec.name, kept))
+    Ok((spec, kept))
 }
 
 fn board(settings: &Settings, options: &LiveOptions, network: &str) -> Board {

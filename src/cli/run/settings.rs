@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::super::Failure;
+use super::broker::BrokerAddress;
 use crate::appliance::{Cores, Gate, Samples};
 use crate::compare::MaskSet;
 use crate::files;
@@ -88,6 +89,18 @@ pub struct Settings {
     /// Write what happens as JSON lines to a file, which grows, or - for standard output. Tells of single faces
     #[arg(long, value_name = "FILE|-")]
     pub events: Option<String>,
+    /// Folder for the heatmaps that the window's key s saves [default: heatmaps]
+    #[arg(long, value_name = "DIR")]
+    pub heatmaps: Option<PathBuf>,
+    /// Publish state and explanations to an MQTT broker: mqtt://[user@]host[:port]/topic-prefix (feature `mqtt`)
+    #[arg(long, value_name = "URI")]
+    pub mqtt: Option<BrokerAddress>,
+    /// File with the password for the broker in its first line
+    #[arg(long, value_name = "FILE")]
+    pub mqtt_password_file: Option<PathBuf>,
+    /// Publish single faces too
+    #[arg(long, value_name = "YES", num_args = 0..=1, default_missing_value = "true")]
+    pub mqtt_faces: Option<bool>,
     /// The least distance of the eyes of an explained face, in pixels [default: 24]
     #[arg(long, value_name = "PIXELS")]
     pub least_eye_distance: Option<f32>,
@@ -265,6 +278,10 @@ impl Settings {
             token_file,
             show_camera,
             events,
+            heatmaps,
+            mqtt,
+            mqtt_password_file,
+            mqtt_faces,
             least_eye_distance,
             most_turn,
             least_sharpness,
