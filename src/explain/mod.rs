@@ -7,6 +7,7 @@
 mod design;
 mod faithfulness;
 mod imitation;
+mod sample_choice;
 mod slic;
 mod surrogate;
 
@@ -15,6 +16,7 @@ use image::GrayImage;
 pub use design::{Design, DesignError};
 pub use faithfulness::{Curves, Faithfulness, curves, faithfulness, order_by_weight, random_order};
 pub use imitation::MOST_SAMPLES as MOST_IMITATED_SAMPLES;
+pub use sample_choice::{LADDER as SAMPLE_LADDER, Pair, SampleChoice};
 pub use slic::{COMPACTNESS, SEGMENTS, slic};
 pub use surrogate::{KERNEL_WIDTH, RIDGE, Surrogate};
 
