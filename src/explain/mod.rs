@@ -134,6 +134,8 @@ pub enum Estimator {
     Ridge,
     /// The same regression on what an imitation of the network answers to many samples; for few samples, at most 512
     Imitation,
+    /// That, corrected by a regression on what the imitation misses of samples left out: for averages over many faces, at most 512
+    Corrected,
 }
 
 impl Estimator {
@@ -142,12 +144,19 @@ impl Estimator {
         match self {
             Self::Ridge => "ridge",
             Self::Imitation => "imitation",
+            Self::Corrected => "corrected",
         }
     }
 
-    /// The better one for an economical design of so many samples.
+    /// The better one for an economical design of so many samples, where each explanation counts by itself.
     pub fn economical(samples: usize) -> Self {
         if samples <= MOST_IMITATED_SAMPLES { Self::Imitation } else { Self::Ridge }
+    }
+
+    /// The better one for an economical design of so many samples, where explanations are averaged to a heatmap: the imitation's error is
+    /// partly the same for every face, which no averaging takes away.
+    pub fn accumulating(samples: usize) -> Self {
+        if samples <= MOST_IMITATED_SAMPLES { Self::Corrected } else { Self::Ridge }
     }
 }
 
@@ -182,14 +191,22 @@ pub fn explain(
     )?;
     let targets: Vec<f64> =
         probabilities.chunks_exact(classes).map(|row| f64::from(row[class])).collect();
-    Ok(match estimator {
-        Estimator::Ridge => Surrogate::fit(design, &targets),
-        Estimator::Imitation => {
-            let (pool, answers) = imitation::imitate(design, &probabilities, classes, class);
-            let mut surrogate = Surrogate::fit(&pool, &answers);
-            // How much of the network's own answers it explains, not of the imitation's.
-            surrogate.r2 = surrogate.r2_on(design, &targets);
-            surrogate
+    if estimator == Estimator::Ridge {
+        return Ok(Surrogate::fit(design, &targets));
+    }
+    let imitation::Imitated { pool, answers, left_out } =
+        imitation::imitate(design, &probabilities, classes, class);
+    let mut surrogate = Surrogate::fit(&pool, &answers);
+    if estimator == Estimator::Corrected {
+        let missed: Vec<f64> =
+            targets.iter().zip(&left_out).map(|(target, answer)| target - answer).collect();
+        let correction = Surrogate::fit(design, &missed);
+        surrogate.intercept += correction.intercept;
+        for (weight, correction) in surrogate.weights.iter_mut().zip(&correction.weights) {
+            *weight += correction;
         }
-    })
+    }
+    // How much of the network's own answers it explains, not of the imitation's.
+    surrogate.r2 = surrogate.r2_on(design, &targets);
+    Ok(surrogate)
 }
