@@ -318,12 +318,12 @@ mod tests {
         let mut coefficients: Vec<Vec<f64>> =
             targets.iter().map(|target| others.iter().map(|&row| target[row]).collect()).collect();
         solve_positive_definite(&mut matrix, size, &mut coefficients);
-        for class in 0..3 {
+        for (class, coefficients) in coefficients.iter().enumerate() {
             let likenesses = others
                 .iter()
                 .map(|&row| process.kernel.of(&process.samples[out], &process.samples[row]));
             let predicted: f64 =
-                likenesses.zip(&coefficients[class]).map(|(likeness, c)| likeness * c).sum();
+                likenesses.zip(coefficients).map(|(likeness, c)| likeness * c).sum();
             let (mean, deviation) = process.scales[class];
             let expected = (mean + deviation * predicted) * process.flattening[class];
             assert!((process.left_out[out][class] - expected).abs() < 1e-6);
