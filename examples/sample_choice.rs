@@ -567,13 +567,13 @@ fn answers(
     };
     let path = args.cache.join(file);
     let mut probabilities = vec![0.0f32; design.rows() * network.classes().len()];
-    if let Ok(bytes) = std::fs::read(&path) {
-        if bytes.len() == 4 * probabilities.len() {
-            for (value, bytes) in probabilities.iter_mut().zip(bytes.as_chunks().0) {
-                *value = f32::from_le_bytes(*bytes);
-            }
-            return Ok(probabilities);
+    if let Ok(bytes) = std::fs::read(&path)
+        && bytes.len() == 4 * probabilities.len()
+    {
+        for (value, bytes) in probabilities.iter_mut().zip(bytes.as_chunks().0) {
+            *value = f32::from_le_bytes(*bytes);
         }
+        return Ok(probabilities);
     }
     network.evaluate(
         design.rows(),
