@@ -133,9 +133,10 @@ pub fn choose_estimator(
         true => Estimator::economical(samples),
         false => Estimator::Ridge,
     });
-    if estimator == Estimator::Imitation && samples > MOST_IMITATED_SAMPLES {
+    if estimator != Estimator::Ridge && samples > MOST_IMITATED_SAMPLES {
         return Err(Failure::Usage(format!(
-            "--estimator imitation is for at most {MOST_IMITATED_SAMPLES} samples: with {samples} ridge agrees as well"
+            "--estimator {} is for at most {MOST_IMITATED_SAMPLES} samples: with {samples} ridge agrees as well",
+            estimator.name()
         )));
     }
     Ok(estimator)

@@ -27,17 +27,22 @@ const NOISE: f64 = 0.1;
 /// Variance of the constant, which stands for the mean.
 const CONSTANT: f64 = 10.0;
 
-/// The imitated probability of `class` for each sample of the pool, and the pool.
+/// What an imitation answers.
+pub struct Imitated {
+    /// The samples it is asked for.
+    pub pool: Design,
+    /// The imitated probability for each of them.
+    pub answers: Vec<f64>,
+    /// That for each sample learnt from, had it not been learnt.
+    pub left_out: Vec<f64>,
+}
+
+/// The imitated probabilities of `class`.
 ///
 /// `probabilities` are the network's for each row of the design, `classes` numbers each.
 ///
 /// Cost: about `rows^3 / 2 + 1000 * rows * (columns / 8 + classes)` operations: some milliseconds for 150 rows.
-pub fn imitate(
-    design: &Design,
-    probabilities: &[f32],
-    classes: usize,
-    class: usize,
-) -> (Design, Vec<f64>) {
+pub fn imitate(design: &Design, probabilities: &[f32], classes: usize, class: usize) -> Imitated {
     let process = GaussianProcess::fit(design, probabilities, classes);
     let mut stream = Stream::new(0, "imitation", "pool");
     let pool = Design::hadamard(POOL, design.columns(), &mut stream);
@@ -48,7 +53,8 @@ pub fn imitate(
             softmax_of(&logits, class)
         })
         .collect();
-    (pool, answers)
+    let left_out = process.left_out.iter().map(|logits| softmax_of(logits, class)).collect();
+    Imitated { pool, answers, left_out }
 }
 
 struct GaussianProcess {
@@ -61,6 +67,8 @@ struct GaussianProcess {
     scales: Vec<(f64, f64)>,
     /// What uncertainty leaves of each class's log-probability.
     flattening: Vec<f64>,
+    /// The log-probabilities of each sample learnt from, had it not been learnt.
+    left_out: Vec<Vec<f64>>,
 }
 
 impl GaussianProcess {
@@ -80,7 +88,7 @@ impl GaussianProcess {
         solve_positive_definite(&mut matrix, rows, &mut coefficients);
         // Leave-one-out errors tell how far the imitation can be trusted.
         let inverse_diagonal = inverse_diagonal(&matrix, rows);
-        let flattening = coefficients
+        let flattening: Vec<f64> = coefficients
             .iter()
             .zip(&scales)
             .map(|(alpha, (_, deviation))| {
@@ -90,7 +98,17 @@ impl GaussianProcess {
                 1.0 / (1.0 + std::f64::consts::PI / 8.0 * variance).sqrt()
             })
             .collect();
-        GaussianProcess { samples, kernel, coefficients, scales, flattening }
+        let left_out = (0..rows)
+            .map(|row| {
+                let of_class = |class: usize| {
+                    let (mean, deviation) = scales[class];
+                    let error = coefficients[class][row] / inverse_diagonal[row];
+                    (mean + deviation * (targets[class][row] - error)) * flattening[class]
+                };
+                (0..classes).map(of_class).collect()
+            })
+            .collect();
+        GaussianProcess { samples, kernel, coefficients, scales, flattening, left_out }
     }
 
     fn log_probabilities(&self, design: &Design, row: usize, logits: &mut [f64]) {
@@ -263,7 +281,7 @@ mod tests {
             let few = Design::hadamard(100, columns, &mut Stream::new(seed, "test", "few"));
             let answers = answers(&few);
             plain += correlation(&Surrogate::fit(&few, &class_0(&answers)).weights, &reference);
-            let (pool, answers) = imitate(&few, &answers, 3, 0);
+            let Imitated { pool, answers, .. } = imitate(&few, &answers, 3, 0);
             imitated += correlation(&Surrogate::fit(&pool, &answers).weights, &reference);
         }
         let (plain, imitated) = (1.0 - plain / 5.0, 1.0 - imitated / 5.0);
@@ -273,11 +291,43 @@ mod tests {
     #[test]
     fn a_network_that_always_says_the_same_is_imitated_so() {
         let design = Design::hadamard(20, 9, &mut Stream::new(1, "test", "constant"));
-        let (_, answers) = imitate(&design, &[0.5, 0.25, 0.25].repeat(20), 3, 0);
+        let Imitated { answers, .. } = imitate(&design, &[0.5, 0.25, 0.25].repeat(20), 3, 0);
         assert!(answers.iter().all(|answer| (answer - 0.5).abs() < 1e-6));
         // Probabilities of exactly 0 have a logarithm too.
-        let (_, answers) = imitate(&design, &[1.0, 0.0].repeat(20), 2, 0);
+        let Imitated { answers, .. } = imitate(&design, &[1.0, 0.0].repeat(20), 2, 0);
         assert!(answers.iter().all(|answer| (0.99..=1.0).contains(answer)));
+    }
+
+    #[test]
+    fn a_sample_left_out_is_answered_as_if_it_had_not_been_learnt() {
+        // Influences and scales are learnt from all samples, so only the coefficients may differ.
+        let design = Design::hadamard(40, 14, &mut Stream::new(1, "test", "left out"));
+        let probabilities = answers(&design);
+        let process = GaussianProcess::fit(&design, &probabilities, 3);
+        let (targets, _) = standardised_logarithms(&probabilities, 3);
+        let out = 7;
+        let others: Vec<usize> = (0..design.rows()).filter(|&row| row != out).collect();
+        let size = others.len();
+        let mut matrix = vec![0.0; size * size];
+        for (i, &a) in others.iter().enumerate() {
+            for (j, &b) in others.iter().enumerate() {
+                matrix[i * size + j] = process.kernel.of(&process.samples[a], &process.samples[b]);
+            }
+            matrix[i * size + i] += NOISE;
+        }
+        let mut coefficients: Vec<Vec<f64>> =
+            targets.iter().map(|target| others.iter().map(|&row| target[row]).collect()).collect();
+        solve_positive_definite(&mut matrix, size, &mut coefficients);
+        for (class, coefficients) in coefficients.iter().enumerate() {
+            let likenesses = others
+                .iter()
+                .map(|&row| process.kernel.of(&process.samples[out], &process.samples[row]));
+            let predicted: f64 =
+                likenesses.zip(coefficients).map(|(likeness, c)| likeness * c).sum();
+            let (mean, deviation) = process.scales[class];
+            let expected = (mean + deviation * predicted) * process.flattening[class];
+            assert!((process.left_out[out][class] - expected).abs() < 1e-6);
+        }
     }
 
     #[test]

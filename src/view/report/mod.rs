@@ -164,6 +164,9 @@ fn studied(results: &Results) -> String {
     let estimator = match configuration.estimator {
         Estimator::Ridge => "ridge: LIME’s own regression on the network’s answers",
         Estimator::Imitation => "imitation: LIME’s regression on a model of the network’s answers",
+        Estimator::Corrected => {
+            "corrected: LIME’s regression on a model of the network’s answers, and on what that model misses"
+        }
     };
     facts.push((
         "Explanations",
