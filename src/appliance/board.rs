@@ -71,9 +71,6 @@ pub struct ExpressionStatus {
     pub overlap: Option<Overlap>,
     /// 95 % interval of the intersection over union over visits; none below `min_visits`.
     pub iou_interval: Option<[f64; 2]>,
-    /// 95 % interval of the intersection over union minus the highest of the three chance levels, which move with it; where it is not
-    /// estimated, readers ask whether `iou_interval` lies above the highest level.
-    pub above_chance_interval: Option<[f64; 2]>,
 }
 
 /// Why faces were not explained, each face of each frame counted once, by the first reason in this order.
@@ -358,7 +355,6 @@ impl ExpressionStatus {
             explanations: 0,
             overlap: None,
             iou_interval: None,
-            above_chance_interval: None,
         }
     }
 }

@@ -27,7 +27,9 @@ use super::perceive::{Candidate, Perceiver, Seen};
 use super::supervise::{Heartbeat, Supervisor};
 use super::timing::{Rate, Stage};
 use crate::compare::{EkmanMasks, MaskSet};
-use crate::explain::{self, COMPACTNESS, Design, Estimator, Pair, SEGMENTS, SampleChoice, slic};
+use crate::explain::{
+    self, COMPACTNESS, Design, Estimator, Pair, SAMPLE_LADDER, SEGMENTS, SampleChoice, slic,
+};
 use crate::expression::Expression;
 use crate::heatmap::Clipping;
 use crate::network::{Network, NetworkError, NetworkProblem};
@@ -61,6 +63,16 @@ pub enum Samples {
     Chosen,
 }
 
+impl Samples {
+    /// How weights are estimated: without an error that is the same for every face, which no averaging would take away.
+    pub fn estimator(self) -> Estimator {
+        match self {
+            Samples::Fixed(samples) => Estimator::accumulating(samples),
+            Samples::Chosen => Estimator::accumulating(SAMPLE_LADDER[0]),
+        }
+    }
+}
+
 /// How much of the processor explanations may take.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Cores {
@@ -79,8 +91,6 @@ pub struct LiveOptions {
     pub gate: Gate,
     /// Per explanation.
     pub samples: Samples,
-    /// How weights are estimated.
-    pub estimator: Estimator,
     /// For explanations.
     pub cores: Cores,
     /// Of all random draws.
@@ -601,7 +611,7 @@ impl Explainer {
         let purpose = format!("live design {}", self.number);
         let mut stream = Stream::of_crop(shared.options.seed, &purpose, &face.crop);
         let design = Design::hadamard(samples, superpixels.count(), &mut stream);
-        let estimator = shared.options.estimator;
+        let estimator = Estimator::accumulating(samples);
         let cores = shared.options.cores;
         let lanes = self.lanes as f64;
         let mut rest = || {

@@ -59,9 +59,8 @@ function card(name) {
 
 const chanceOf = overlap => Math.max(overlap.iou_all_white, overlap.iou_random, overlap.iou_other_masks);
 
-function verdict({ overlap, iou_interval: interval, above_chance_interval: above }) {
-    if (!overlap || !(interval || above)) return null;
-    return above ? above[0] > 0 : interval[0] > chanceOf(overlap);
+function verdict({ overlap, iou_interval: interval }) {
+    return overlap && interval ? interval[0] > chanceOf(overlap) : null;
 }
 
 // One scale for all, so that cards can be compared.

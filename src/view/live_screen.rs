@@ -404,7 +404,6 @@ mod tests {
             explanations: 99,
             overlap: Some(overlap),
             iou_interval: Some([0.25, 0.38]),
-            above_chance_interval: None,
         };
         assert_eq!(notes(&row), ["IoU 0.31, chance 0.27", "95 %: 0.25 to 0.38", "34 visits"]);
     }

@@ -15,7 +15,6 @@ use crate::appliance::{
     Board, Cores, Events, Gate, Kept, Live, LiveOptions, Options, Samples, StageTime, Status,
 };
 use crate::compare::MaskSet;
-use crate::explain::Estimator;
 use crate::heatmap::Clipping;
 use crate::source::stream::{Capture, CaptureOptions, Source};
 use crate::source::{list_pictures, read_picture};
@@ -163,7 +162,6 @@ impl Footage {
             instrument: options.clone(),
             gate: Gate::default(),
             samples: Samples::Chosen,
-            estimator: Estimator::Ridge,
             cores: Cores::Auto,
             seed: 0,
             masks: MaskSet::default(),

@@ -30,7 +30,6 @@ use crate::appliance::{
     Board, Cores, DEFAULT_EPSILON, DEFAULT_NETWORK, Events, Kept, Live, LiveOptions, Options,
     Samples, Status, StoreState, find_classifier, open_session,
 };
-use crate::explain::Estimator;
 use crate::expression::Expression;
 use crate::network::{ModelSpec, Network};
 use crate::session::MIN_VISITS;
@@ -262,7 +261,6 @@ fn options(settings: &Settings, instrument: Options) -> LiveOptions {
         instrument,
         gate: settings.gate(),
         samples: settings.samples.map_or(Samples::Chosen, |setting| setting.0),
-        estimator: Estimator::Ridge,
         cores: settings.explain_cores.map_or(Cores::Auto, |setting| setting.0),
         seed: settings.seed.unwrap_or(0),
         masks: settings.masks.unwrap_or_default(),
@@ -285,7 +283,7 @@ fn session(settings: &Settings, options: &LiveOptions) -> Result<(ModelSpec, Kep
         detector: format!("blazeface-back-{}", options.instrument.detector_size),
         landmark_model: landmark_model(settings.shape_predictor.as_deref())?,
         epsilon: options.instrument.epsilon,
-        estimator: options.estimator.name().to_owned(),
+        estimator: options.samples.estimator().name().to_owned(),
         least_eye_distance: gate.least_eye_distance,
         most_turn: gate.most_turn,
         least_sharpness: gate.least_sharpness,
