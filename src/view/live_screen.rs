@@ -160,7 +160,8 @@ impl LiveScreen {
         let Some(heatmap) = heatmap else {
             self.drawn[place] = None;
             draw_hollow_rect_mut(&mut self.canvas, map.rect(), LINE);
-            let words = format!("needs {min_visits} visits, has {}", row.visits);
+            let words =
+                format!("needs {min_visits} visit{}, has {}", plural(min_visits), row.visits);
             let words = lines(&words, map.width - 6, size);
             let mut y = map.y + (map.height - words.len() as i32 * (1.25 * size) as i32) / 2;
             for line in words {
@@ -259,7 +260,7 @@ fn fitting(size: f32, line: &str, width: i32) -> f32 {
 
 /// What a heatmap means, a line each: never its overlap without chance.
 fn notes(row: &ExpressionStatus) -> Vec<String> {
-    let visits = format!("{} visit{}", row.visits, if row.visits == 1 { "" } else { "s" });
+    let visits = format!("{} visit{}", row.visits, plural(row.visits));
     let Some(overlap) = &row.overlap else { return vec![visits] };
     let chance = overlap.iou - overlap.above_chance();
     let interval = match row.iou_interval {
@@ -267,6 +268,10 @@ fn notes(row: &ExpressionStatus) -> Vec<String> {
         None => "95 %: not known yet".to_owned(),
     };
     vec![format!("IoU {:.2}, chance {chance:.2}", overlap.iou), interval, visits]
+}
+
+fn plural(count: u64) -> &'static str {
+    if count == 1 { "" } else { "s" }
 }
 
 fn problems(status: &Status) -> Vec<String> {
@@ -278,7 +283,6 @@ fn problems(status: &Status) -> Vec<String> {
 }
 
 fn counts(status: &Status) -> String {
-    let plural = |count: u64| if count == 1 { "" } else { "s" };
     let looking = match status.paused {
         true => "paused".to_owned(),
         false => format!("{:.0} frames/s", status.source.frames_per_second),
