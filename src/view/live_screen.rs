@@ -39,6 +39,7 @@ pub struct LiveScreen {
     notice: Option<String>,
     /// The camera's picture, as large as it is shown.
     view: RgbImage,
+    scaler: Scaler,
     standard_face: StandardFace,
     masks: EkmanMasks,
     shows_masks: bool,
@@ -53,6 +54,7 @@ impl LiveScreen {
             layout: Layout::new((1, 1), None),
             notice,
             view: RgbImage::new(0, 0),
+            scaler: Scaler::default(),
             standard_face: StandardFace::default(),
             masks,
             shows_masks: true,
@@ -106,7 +108,7 @@ impl LiveScreen {
             self.view = RgbImage::new(size[0], size[1]);
             fill(&mut self.canvas, area, GROUND);
         }
-        scale_into(frame, &mut self.view);
+        self.scaler.scale(frame, &mut self.view);
         draw_on(&mut self.view, scale);
         let x = area.x + (area.width - size[0] as i32) / 2;
         let y = area.y + (area.height - size[1] as i32) / 2;
@@ -158,7 +160,8 @@ impl LiveScreen {
         let Some(heatmap) = heatmap else {
             self.drawn[place] = None;
             draw_hollow_rect_mut(&mut self.canvas, map.rect(), LINE);
-            let words = format!("needs {min_visits} visits, has {}", row.visits);
+            let words =
+                format!("needs {min_visits} visit{}, has {}", plural(min_visits), row.visits);
             let words = lines(&words, map.width - 6, size);
             let mut y = map.y + (map.height - words.len() as i32 * (1.25 * size) as i32) / 2;
             for line in words {
@@ -257,7 +260,7 @@ fn fitting(size: f32, line: &str, width: i32) -> f32 {
 
 /// What a heatmap means, a line each: never its overlap without chance.
 fn notes(row: &ExpressionStatus) -> Vec<String> {
-    let visits = format!("{} visit{}", row.visits, if row.visits == 1 { "" } else { "s" });
+    let visits = format!("{} visit{}", row.visits, plural(row.visits));
     let Some(overlap) = &row.overlap else { return vec![visits] };
     let chance = overlap.iou - overlap.above_chance();
     let interval = match row.iou_interval {
@@ -265,6 +268,10 @@ fn notes(row: &ExpressionStatus) -> Vec<String> {
         None => "95 %: not known yet".to_owned(),
     };
     vec![format!("IoU {:.2}, chance {chance:.2}", overlap.iou), interval, visits]
+}
+
+fn plural(count: u64) -> &'static str {
+    if count == 1 { "" } else { "s" }
 }
 
 fn problems(status: &Status) -> Vec<String> {
@@ -276,7 +283,6 @@ fn problems(status: &Status) -> Vec<String> {
 }
 
 fn counts(status: &Status) -> String {
-    let plural = |count: u64| if count == 1 { "" } else { "s" };
     let looking = match status.paused {
         true => "paused".to_owned(),
         false => format!("{:.0} frames/s", status.source.frames_per_second),
@@ -305,38 +311,46 @@ fn stages(status: &Status) -> String {
     stages.join(" · ")
 }
 
-/// Scales a picture to the size of the other one, between neighbours, without memory of its own.
-fn scale_into(from: &RgbImage, to: &mut RgbImage) {
-    if from.dimensions() == to.dimensions() {
-        to.copy_from_slice(from);
-        return;
-    }
-    const ONE: u32 = 256;
-    let (width, height) = (from.width() as usize, from.height() as usize);
-    let (to_width, to_height) = (to.width() as usize, to.height() as usize);
-    // Place before, and share of 256 of the one after, with pixel centres at whole numbers.
-    let place = |at: usize, size: usize, to_size: usize| {
-        let at =
-            ((at as f32 + 0.5) * size as f32 / to_size as f32 - 0.5).clamp(0.0, (size - 1) as f32);
-        (at as usize, (at.fract() * ONE as f32) as u32)
-    };
-    let pixels = from.as_raw();
-    for (y, row) in to.chunks_exact_mut(3 * to_width).enumerate() {
-        let (top, down) = place(y, height, to_height);
-        let upper = &pixels[3 * width * top..][..3 * width];
-        let lower = &pixels[3 * width * (top + 1).min(height - 1)..][..3 * width];
-        for (x, pixel) in row.chunks_exact_mut(3).enumerate() {
-            let (left, right) = place(x, width, to_width);
-            let next = (left + 1).min(width - 1);
-            for (channel, value) in pixel.iter_mut().enumerate() {
-                let mix = |row: &[u8]| {
-                    let at = |x: usize| u32::from(row[3 * x + channel]);
-                    at(left) * (ONE - right) + at(next) * right
-                };
-                *value = ((mix(upper) * (ONE - down) + mix(lower) * down) >> 16) as u8;
+/// Scales pictures between neighbours, without memory of its own for each.
+#[derive(Debug, Default)]
+struct Scaler {
+    /// Per column: that of the pixel before and of the one after, and the share of 256 of the latter.
+    columns: Vec<[usize; 3]>,
+}
+
+impl Scaler {
+    /// Scales a picture to the size of the other one.
+    fn scale(&mut self, from: &RgbImage, to: &mut RgbImage) {
+        if from.dimensions() == to.dimensions() {
+            to.copy_from_slice(from);
+            return;
+        }
+        let (width, height) = (from.width() as usize, from.height() as usize);
+        let (to_width, to_height) = (to.width() as usize, to.height() as usize);
+        self.columns.clear();
+        self.columns.extend((0..to_width).map(|x| neighbours(x, width, to_width)));
+        let pixels = from.as_raw();
+        for (y, row) in to.chunks_exact_mut(3 * to_width).enumerate() {
+            let [top, below, down] = neighbours(y, height, to_height);
+            let [upper, lower] = [top, below].map(|y| &pixels[3 * width * y..][..3 * width]);
+            for (pixel, &[left, next, right]) in row.chunks_exact_mut(3).zip(&self.columns) {
+                for (channel, value) in pixel.iter_mut().enumerate() {
+                    let mix = |row: &[u8]| {
+                        let at = |x: usize| usize::from(row[3 * x + channel]);
+                        at(left) * (256 - right) + at(next) * right
+                    };
+                    *value = ((mix(upper) * (256 - down) + mix(lower) * down) >> 16) as u8;
+                }
             }
         }
     }
+}
+
+/// The place before and after, and the share of 256 of the latter, with pixel centres at whole numbers.
+fn neighbours(at: usize, size: usize, to_size: usize) -> [usize; 3] {
+    let at = (at as f32 + 0.5) * size as f32 / to_size as f32 - 0.5;
+    let at = at.clamp(0.0, (size - 1) as f32);
+    [at as usize, (at as usize + 1).min(size - 1), (at.fract() * 256.0) as usize]
 }
 
 #[cfg(test)]
@@ -412,11 +426,11 @@ mod tests {
     fn scaling_keeps_flat_colours_and_gradients() {
         let flat = RgbImage::from_pixel(7, 5, Rgb([10, 20, 255]));
         let mut large = RgbImage::new(31, 17);
-        scale_into(&flat, &mut large);
+        Scaler::default().scale(&flat, &mut large);
         assert!(large.pixels().all(|&pixel| pixel == Rgb([10, 20, 255])));
         let ramp = RgbImage::from_fn(64, 2, |x, _| Rgb([4 * x as u8; 3]));
         let mut half = RgbImage::new(32, 1);
-        scale_into(&ramp, &mut half);
+        Scaler::default().scale(&ramp, &mut half);
         assert!(half.enumerate_pixels().all(|(x, _, p)| p[0].abs_diff(8 * x as u8 + 2) <= 1));
     }
 }
