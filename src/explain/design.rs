@@ -117,6 +117,11 @@ impl Design {
         Design { columns, visible: vec![1; rows * columns] }
     }
 
+    /// All samples but the first, which is the whole face in every design.
+    pub(super) fn sampled(&self) -> Self {
+        Design { columns: self.columns, visible: self.visible[self.columns..].to_vec() }
+    }
+
     /// The number of samples.
     pub fn rows(&self) -> usize {
         self.visible.len() / self.columns
