@@ -22,7 +22,7 @@ use super::board::{Board, StoreState};
 use super::events::{Event, Events};
 use super::gate::{Gate, Refusal};
 use super::instrument::{FaceFinder, InstrumentError, Options, open_classifier};
-use super::paced::Paced;
+use super::paced::{Paced, Step};
 use super::perceive::{Candidate, Perceiver, Seen};
 use super::supervise::{Heartbeat, Supervisor};
 use super::timing::{Rate, Stage};
@@ -555,6 +555,7 @@ struct ExplainChannels {
 struct Explainer {
     network: Network,
     lanes: usize,
+    step: Step,
     standard_face: StandardFace,
     warp: Option<WarpMap>,
     choice: SampleChoice,
@@ -586,6 +587,7 @@ impl Explainer {
         Explainer {
             network,
             lanes,
+            step: Step::default(),
             standard_face: StandardFace::default(),
             warp: None,
             choice: SampleChoice::new(),
@@ -628,7 +630,7 @@ impl Explainer {
             };
             Some((lanes / allowed - 1.0).max(0.0))
         };
-        let mut paced = Paced::new(&mut self.network, self.lanes, &mut rest);
+        let mut paced = Paced::new(&mut self.network, self.lanes, &mut self.step, &mut rest);
         let result = explain::explain(
             &mut paced,
             &face.crop,

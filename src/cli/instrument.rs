@@ -9,14 +9,19 @@ use crate::face::DetectorError;
 use crate::files;
 use crate::network::{ManifestError, Network};
 
+/// Input of the face detector, in pixels, where time does not press.
+const DEFAULT_DETECTOR: &str = "256";
+/// And where it does.
+pub const LIVE_DETECTOR: &str = "192";
+
 #[derive(clap::Args)]
 pub struct FinderArgs {
     /// Folder of the networks and their manifest models.toml [default: `models` near the program or here]
     #[arg(long, value_name = "DIR", env = "FERSCOPE_MODELS")]
     models: Option<PathBuf>,
-    /// Input of the face detector in pixels: 256 finds smaller faces, 192 takes half the time
-    #[arg(long, default_value = "256", value_parser = ["256", "192"])]
-    detector: String,
+    /// Input of the face detector in pixels: 256 finds smaller faces, 192 takes half the time [default: 256; live 192]
+    #[arg(long, value_name = "256|192", value_parser = ["256", "192"])]
+    detector: Option<String>,
     /// Place landmarks with regression trees instead of the landmark network: a name from `ferscope models list`, or a file
     /// in dlib's shape_predictor format (68 points)
     #[arg(long, value_name = "NAME|FILE.dat")]
@@ -45,10 +50,20 @@ fn positive(text: &str) -> Result<f64, String> {
 
 impl FinderArgs {
     pub fn options(&self) -> Options {
+        self.options_with(DEFAULT_DETECTOR)
+    }
+
+    /// What the live loop uses where nothing else is said.
+    pub fn live_options(&self) -> Options {
+        self.options_with(LIVE_DETECTOR)
+    }
+
+    fn options_with(&self, detector: &str) -> Options {
+        let detector = self.detector.as_deref().unwrap_or(detector);
         Options {
             models: self.models_folder(),
             network: appliance::DEFAULT_NETWORK.to_owned(),
-            detector_size: self.detector.parse().expect("clap admits 256 and 192"),
+            detector_size: detector.parse().expect("clap admits 256 and 192"),
             shape_predictor: self.shape_predictor.clone(),
             epsilon: self.epsilon,
             threads: 1,

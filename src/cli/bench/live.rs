@@ -75,7 +75,7 @@ pub fn measure(
     classifier: &ClassifierArgs,
     frames: u64,
 ) -> Result<Report, Failure> {
-    let options = Options { network: classifier.network().to_owned(), ..finder.options() };
+    let options = Options { network: classifier.network().to_owned(), ..finder.live_options() };
     let folder = Footage::new(&options)?;
     let steps = Progress::new(4 + 10, "parts of the measurement");
     let mut paced = Vec::new();

@@ -24,7 +24,7 @@ use show::BoardPainter;
 use window::LiveWindow;
 
 use super::Failure;
-use super::instrument::{classifier_failure, landmark_model, models_folder};
+use super::instrument::{LIVE_DETECTOR, classifier_failure, landmark_model, models_folder};
 use super::output::{complain, create_folder_of, print};
 use crate::appliance::{
     Board, Cores, DEFAULT_EPSILON, DEFAULT_NETWORK, Events, Kept, Live, LiveOptions, Options,
@@ -46,8 +46,6 @@ const LONGEST_GOODBYE: Duration = Duration::from_millis(900);
 /// Of pictures and videos, unless said; the demo is a film of 4 frames a second.
 const FRAMES_PER_SECOND: f64 = 30.0;
 const DEMO_FRAMES_PER_SECOND: f64 = 4.0;
-/// Network of the live loop's detector, unless said.
-const DEFAULT_DETECTOR: &str = "192";
 
 /// Run the appliance: watch a camera, classify and explain the faces it sees, and build a heatmap per expression, for days
 ///
@@ -224,7 +222,7 @@ impl Signals {
 }
 
 fn instrument(settings: &Settings) -> Options {
-    let detector = settings.detector.as_deref().unwrap_or(DEFAULT_DETECTOR);
+    let detector = settings.detector.as_deref().unwrap_or(LIVE_DETECTOR);
     Options {
         models: models_folder(settings.models.as_deref()),
         network: settings.network.clone().unwrap_or_else(|| DEFAULT_NETWORK.to_owned()),
