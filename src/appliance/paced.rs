@@ -57,6 +57,23 @@ impl<'a> Paced<'a> {
     }
 }
 
+/// The longest sleep: who ends the appliance does not want to wait for more.
+const NAP: Duration = Duration::from_millis(20);
+
+impl Paced<'_> {
+    fn rest_for(&mut self, time: Duration) -> Result<(), NetworkError> {
+        let start = Instant::now();
+        while let Some(left) = time.checked_sub(start.elapsed()).filter(|left| !left.is_zero()) {
+            std::thread::sleep(left.min(NAP));
+            if (self.rest)().is_none() {
+                return Err(self.network.stopped());
+            }
+        }
+        self.resting += start.elapsed();
+        Ok(())
+    }
+}
+
 impl Classifier for Paced<'_> {
     fn classes(&self) -> &[Expression] {
         self.network.classes()
@@ -85,11 +102,7 @@ impl Classifier for Paced<'_> {
             self.evaluating += worked;
             self.step.learn(step.div_ceil(self.lanes), worked);
             done += step;
-            if rest > 0.0 {
-                let pause = worked.mul_f64(rest.min(100.0));
-                std::thread::sleep(pause);
-                self.resting += pause;
-            }
+            self.rest_for(worked.mul_f64(rest.min(100.0)))?;
         }
         Ok(())
     }
