@@ -16,7 +16,7 @@ pub struct Quality {
     /// degrees, since the tip stands a third of that distance before the eyes.
     pub turn: f32,
     /// Mean squared difference of each pixel to the mean of its four neighbours over the variance of the crop, at 56 x 56 pixels:
-    /// 0 is a blank. See [`sharpness`].
+    /// 0 is a blank. Blurring takes fine detail first.
     pub sharpness: f32,
 }
 

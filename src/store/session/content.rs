@@ -84,7 +84,7 @@ pub struct SessionContent {
     pub configuration: SessionConfiguration,
     /// The sessions in it, by their ids.
     pub sessions: BTreeMap<String, SessionCounts>,
-    /// Per expression, in the order of [`Expression::SIX`].
+    /// Per expression, in the order of [`crate::expression::Expression::SIX`].
     pub sums: [VisitSums; 6],
 }
 
