@@ -43,6 +43,11 @@ impl Expression {
         }
     }
 
+    /// Its place in [`Self::SIX`]; none of neutral.
+    pub fn place(self) -> Option<usize> {
+        Self::SIX.iter().position(|&six| six == self)
+    }
+
     /// The name with a capital, as in the names of heatmap files and in titles.
     pub fn title(self) -> String {
         let (first, rest) = self.name().split_at(1);

@@ -71,7 +71,7 @@ impl Accumulator {
         expression: Expression,
         map: &[f32],
     ) -> Result<(), HeatmapError> {
-        let Some(place) = place_of(expression) else { return Ok(()) };
+        let Some(place) = expression.place() else { return Ok(()) };
         let index = match self.open.iter().position(|open| open.number == visit) {
             Some(index) => index,
             None => {
@@ -110,7 +110,7 @@ impl Accumulator {
     /// # Panics
     /// When neutral, which has none.
     pub fn sums(&self, expression: Expression) -> VisitSums {
-        let place = place_of(expression).expect("neutral has no heatmap");
+        let place = expression.place().expect("neutral has no heatmap");
         let mut sums = self.ended[place].clone();
         for open in &self.open {
             // Full sums keep what they have.
@@ -137,10 +137,6 @@ impl Accumulator {
     pub fn mark_all_changed(&mut self) {
         self.changed = [true; 6];
     }
-}
-
-fn place_of(expression: Expression) -> Option<usize> {
-    Expression::SIX.iter().position(|&six| six == expression)
 }
 
 #[cfg(test)]

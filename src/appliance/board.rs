@@ -235,7 +235,7 @@ impl Board {
 
     /// The heatmap of an expression: mean relevance, not negative, 224 x 275, row by row; none below `min_visits`, nor of neutral.
     pub fn heatmap(&self, expression: Expression) -> Option<Arc<[f32]>> {
-        let place = Expression::SIX.iter().position(|&six| six == expression)?;
+        let place = expression.place()?;
         let content = self.content();
         let enough = content.status.expressions[place].visits >= content.status.min_visits;
         content.heatmaps[place].clone().filter(|_| enough)
@@ -243,7 +243,7 @@ impl Board {
 
     /// Shows another heatmap, from its visits on.
     pub fn set_heatmap(&self, expression: Expression, heatmap: Arc<[f32]>) {
-        if let Some(place) = Expression::SIX.iter().position(|&six| six == expression) {
+        if let Some(place) = expression.place() {
             self.content().heatmaps[place] = Some(heatmap);
         }
     }
@@ -264,7 +264,7 @@ impl Board {
         let iou = content.status.expressions.iter().map(|status| {
             let overlap = status.overlap?;
             let [low, high] = status.iou_interval.unwrap_or([overlap.iou; 2]);
-            Some([overlap.iou, low, high, overlap.iou - overlap.above_chance()])
+            Some([overlap.iou, low, high, overlap.chance()])
         });
         let point = HistoryPoint { uptime_seconds, iou: iou.collect() };
         content.history.push(point);

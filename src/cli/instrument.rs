@@ -157,6 +157,11 @@ pub fn choose_estimator(
     Ok(estimator)
 }
 
+/// The demo lies beside the networks.
+pub fn demo_folder(models: &Path) -> PathBuf {
+    models.with_file_name("demo")
+}
+
 pub fn available_threads() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }

@@ -142,7 +142,7 @@ impl EkmanMasks {
     /// The mask of an expression: whether each pixel of the standard face belongs to it. None for neutral, which
     /// moves nothing.
     pub fn get(&self, expression: Expression) -> Option<&[bool]> {
-        let index = Expression::SIX.iter().position(|&each| each == expression)?;
+        let index = expression.place()?;
         Some(&self.masks[index])
     }
 

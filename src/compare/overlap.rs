@@ -74,9 +74,14 @@ impl Overlap {
         self.iou - self.iou_other_masks
     }
 
+    /// The highest of the three chance levels.
+    pub fn chance(&self) -> f64 {
+        self.iou_all_white.max(self.iou_random).max(self.iou_other_masks)
+    }
+
     /// How much the intersection over union is above the highest of the three chance levels.
     pub fn above_chance(&self) -> f64 {
-        self.iou - self.iou_all_white.max(self.iou_random).max(self.iou_other_masks)
+        self.iou - self.chance()
     }
 
     /// The mean of every figure; none of no overlap.

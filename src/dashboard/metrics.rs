@@ -43,7 +43,7 @@ pub fn text(status: &Status, frame_age: Duration) -> String {
     }
     text.gauge("iou_chance_ratio", "The highest chance level of the intersection over union.");
     for (each, overlap) in overlaps() {
-        let chance = overlap.iou - overlap.above_chance();
+        let chance = overlap.chance();
         text.value(&[("expression", each.expression.name())], chance);
     }
     for (end, name, help) in [

@@ -50,7 +50,7 @@ impl Pictures {
     /// A heatmap, 224 x 275 row by row, on the standard face with the outline of the expression's mask and the scale of its colours,
     /// as PNG of 448 x 606 pixels.
     pub fn heatmap(&self, expression: Expression, heatmap: &Arc<[f32]>) -> Reply {
-        let place = Expression::SIX.iter().position(|&each| each == expression).unwrap_or(0);
+        let place = expression.place().unwrap_or(0);
         // A drawing is put in its place whole.
         let mut drawn = self.drawn.lock().unwrap_or_else(|poison| poison.into_inner());
         let png = match &drawn[place] {

@@ -80,7 +80,7 @@ impl Meaning {
 
     /// The highest of the three chance levels.
     pub fn chance(&self) -> f64 {
-        self.overlap.iou - self.overlap.above_chance()
+        self.overlap.chance()
     }
 
     /// Whether it is told from chance: by the end of the interval that is nearer to it.

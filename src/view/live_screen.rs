@@ -262,7 +262,7 @@ fn fitting(size: f32, line: &str, width: i32) -> f32 {
 fn notes(row: &ExpressionStatus) -> Vec<String> {
     let visits = format!("{} visit{}", row.visits, plural(row.visits));
     let Some(overlap) = &row.overlap else { return vec![visits] };
-    let chance = overlap.iou - overlap.above_chance();
+    let chance = overlap.chance();
     let interval = match row.iou_interval {
         Some([low, high]) => format!("95 %: {low:.2} to {high:.2}"),
         None => "95 %: not known yet".to_owned(),

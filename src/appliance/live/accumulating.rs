@@ -126,7 +126,6 @@ impl Accumulating {
                 self.publish(shared);
             }
         }
-        self.accumulator.visits_begun(shared.last_visit.load(Relaxed));
         self.commit(shared, true);
         self.publish(shared);
         // Who waits for the end of the frames learns it now.
@@ -137,15 +136,16 @@ impl Accumulating {
     fn take(&mut self, message: Message) {
         let result = match message {
             Message::Explained { visit, expression, map } => {
+                if let Some(place) = expression.place() {
+                    self.unpublished[place] = true;
+                }
                 self.accumulator.add(visit, expression, &map)
             }
+            // Was counted as if it had ended already.
             Message::Ended(visit) => self.accumulator.end_visit(visit),
         };
         if let Err(error) = result {
             log::warn!("an explanation is not counted: {error}");
-        }
-        for expression in self.accumulator.changed() {
-            self.unpublished[place_of(expression)] = true;
         }
     }
 
@@ -165,6 +165,7 @@ impl Accumulating {
                     Ok(()) => {
                         self.keeper.session = Some(session);
                         self.keeper.later = None;
+                        self.unpublished = [true; 6];
                     }
                     Err(error) => {
                         log::warn!("the session that came to light cannot be added: {error}");
@@ -270,10 +271,6 @@ impl Accumulating {
         shared.board.remember(uptime);
         shared.events.status(&shared.board);
     }
-}
-
-fn place_of(expression: Expression) -> usize {
-    Expression::SIX.iter().position(|&six| six == expression).expect("only the six change")
 }
 
 /// Memory of the process, where Linux tells it.

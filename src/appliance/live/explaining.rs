@@ -12,7 +12,6 @@ use super::super::perceive::Candidate;
 use super::super::timing::{Rate, Stage};
 use super::{Cores, LastExplanation, Message, Samples, Shared, TICK, available_cores, put_stage};
 use crate::explain::{self, COMPACTNESS, Design, Estimator, Pair, SEGMENTS, SampleChoice, slic};
-use crate::expression::Expression;
 use crate::network::{Network, NetworkError, NetworkProblem};
 use crate::random::Stream;
 use crate::standard_face::{FACE_PIXELS, StandardFace, WarpMap};
@@ -212,7 +211,7 @@ fn explain_candidate(
     let samples = explainer.samples(shared);
     let Some(first) = explainer.explain(shared, candidate, samples)? else { return Ok(()) };
     let (visit, expression) = (candidate.visit, candidate.expression);
-    if let Some(place) = Expression::SIX.iter().position(|&six| six == expression) {
+    if let Some(place) = expression.place() {
         if let Some(last) = explainer.last[place].take()
             && last.samples == samples
         {

@@ -8,7 +8,7 @@ use image::{RgbImage, imageops};
 use serde::Serialize;
 
 use super::super::Failure;
-use super::super::instrument::{ClassifierArgs, FinderArgs, classifier_failure};
+use super::super::instrument::{ClassifierArgs, FinderArgs, classifier_failure, demo_folder};
 use super::super::progress::Progress;
 use super::processor;
 use crate::appliance::{
@@ -108,7 +108,7 @@ impl Drop for Footage {
 
 impl Footage {
     fn new(options: &Options) -> Result<Self, Failure> {
-        let demo = options.models.join("../demo");
+        let demo = demo_folder(&options.models);
         // Four clips of one head each, from neutral to the apex.
         let clips = [1..7, 7..13, 15..21, 27..33];
         let (pictures, _) = list_pictures(std::slice::from_ref(&demo));

@@ -10,7 +10,7 @@ use image::RgbImage;
 use serde::Serialize;
 
 use super::Failure;
-use super::instrument::{ClassifierArgs, FinderArgs};
+use super::instrument::{ClassifierArgs, FinderArgs, demo_folder};
 use super::output::{complain, print};
 use super::progress::Progress;
 use crate::appliance::{self, Face};
@@ -259,8 +259,7 @@ fn first_face(
     finder: &mut appliance::FaceFinder,
     size: u32,
 ) -> Result<(RgbImage, Face), Failure> {
-    // The demo lies beside the models.
-    let path = args.path.clone().unwrap_or_else(|| args.finder.models_folder().join("../demo"));
+    let path = args.path.clone().unwrap_or_else(|| demo_folder(&args.finder.models_folder()));
     let (pictures, problems) = list_pictures(std::slice::from_ref(&path));
     problems.iter().for_each(|problem| complain(problem));
     for file in pictures {

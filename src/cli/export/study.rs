@@ -136,7 +136,7 @@ impl Export<'_> {
             if rows.last().is_none_or(|last| last.name != *name) {
                 rows.push(HeatmapRow { name: name.clone(), cells: Default::default() });
             }
-            let place = Expression::SIX.iter().position(|&each| each == row.overlap.expression);
+            let place = row.overlap.expression.place();
             let (Some(last), Some(place)) = (rows.last_mut(), place) else { continue };
             last.cells[place] = HeatmapCell { map: Some(&row.map), n: row.explanations };
         }

@@ -24,7 +24,9 @@ use show::BoardPainter;
 use window::LiveWindow;
 
 use super::Failure;
-use super::instrument::{LIVE_DETECTOR, classifier_failure, landmark_model, models_folder};
+use super::instrument::{
+    LIVE_DETECTOR, classifier_failure, demo_folder, landmark_model, models_folder,
+};
 use super::output::{complain, create_folder_of, print};
 use crate::appliance::{
     Board, Cores, DEFAULT_EPSILON, DEFAULT_NETWORK, Events, Kept, Live, LiveOptions, Options,
@@ -249,11 +251,6 @@ fn source(settings: &Settings, models: &Path) -> Result<Source, Failure> {
     Ok(source)
 }
 
-/// The demo lies beside the networks.
-fn demo_folder(models: &Path) -> PathBuf {
-    models.with_file_name("demo")
-}
-
 fn options(settings: &Settings, instrument: Options) -> LiveOptions {
     LiveOptions {
         instrument,
@@ -322,7 +319,7 @@ fn summary(status: &Status, session: Option<&Path>) -> String {
                 let interval = interval.map_or_else(String::new, |[low, high]| {
                     format!(" (95 %: {low:.2} to {high:.2})")
                 });
-                let chance = overlap.iou - overlap.above_chance();
+                let chance = overlap.chance();
                 format!(
                     ", overlap with the Ekman mask {:.2}{interval}, by chance {chance:.2}\n",
                     overlap.iou

@@ -20,7 +20,7 @@ pub fn save_heatmaps(board: &Board, masks: &EkmanMasks, folder: &Path) -> Result
     for (map, row) in maps.iter().zip(&status.expressions) {
         // Both stand on the board, or the overlap is about to.
         let (Some(map), Some(overlap)) = (map, &row.overlap) else { continue };
-        let chance = overlap.iou - overlap.above_chance();
+        let chance = overlap.chance();
         let interval = match row.iou_interval {
             Some([low, high]) => format!("95 %: {low:.2} to {high:.2}"),
             None => "95 %: not known".to_owned(),

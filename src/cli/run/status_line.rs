@@ -92,7 +92,7 @@ fn line(status: &Status) -> String {
     );
     for row in &status.expressions {
         if let Some(overlap) = &row.overlap {
-            let chance = overlap.iou - overlap.above_chance();
+            let chance = overlap.chance();
             text += &format!(" | {} {:.2} (chance {chance:.2})", row.expression, overlap.iou);
         }
     }
