@@ -117,6 +117,40 @@ fn a_study_ends_with_the_same_bytes_killed_or_not_whole_or_in_parts() {
 }
 
 #[test]
+fn a_network_added_to_a_study_makes_the_study_of_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let faces = faces(folder.path());
+    let [whole, grown, part] =
+        ["whole.sqlite", "grown.sqlite", "part.sqlite"].map(|name| folder.path().join(name));
+    let run = |out: &Path, networks: &str, extra: &[&str]| {
+        let mut arguments = study(&faces, out, &["--networks", networks]);
+        arguments.extend(extra);
+        command(&arguments).output().unwrap()
+    };
+    let (one, both) = ("face-api-expression", "face-api-expression,weinet-7");
+    run(&whole, both, &[]);
+    run(&grown, one, &[]);
+    let alone = bytes(&grown);
+    let refused = run(&grown, "weinet-7,face-api-expression", &[]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(errors(&refused).contains("its networks are face-api-expression"));
+    assert!(bytes(&grown) == alone, "a refused command changed the study");
+    let output = run(&grown, both, &[]);
+    assert_eq!(output.status.code(), Some(1), "a picture has no face: {}", errors(&output));
+    assert!(bytes(&grown) == bytes(&whole), "one network after the other makes another study");
+    // Parts grow likewise.
+    let other = folder.path().join("other.sqlite");
+    for (out, word) in [(&part, "1/2"), (&other, "2/2")] {
+        run(out, one, &["--part", word]);
+        run(out, both, &["--part", word]);
+    }
+    let merged = folder.path().join("merged.sqlite");
+    let output = command(&["merge", text(&part), text(&other), "--out", text(&merged)]).output();
+    assert!(output.unwrap().status.success());
+    assert!(bytes(&merged) == bytes(&whole), "parts that grew make another whole");
+}
+
+#[test]
 fn what_cannot_be_studied_or_merged_is_refused_with_the_reason() {
     let folder = tempfile::tempdir().unwrap();
     let faces = faces(folder.path());

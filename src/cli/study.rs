@@ -29,6 +29,7 @@ Examples:
   ferscope study faces --networks weinet-7,mobilenetv3-7
   ferscope study runs/weinet-7/faces.csv --networks runs/weinet-7 --design hadamard --samples 300
   ferscope study runs/weinet-7/faces.csv --networks weinet-7 --folds 1     (trained on fold 1: looks at whom it has not seen)
+  ferscope study faces --networks weinet-7,mobilenetv3-7,mine.onnx         (where the first two are done: adds the third)
   ferscope study faces --networks weinet-7 --part 2/8 --out part-2.sqlite   (then `ferscope merge part-*.sqlite`)
 
 A folder <subject>/<expression>/* tells who and what its pictures show; so does a table faces.csv in it, or given in its place, with the

@@ -277,6 +277,18 @@ impl Store {
         self.all("SELECT * FROM network ORDER BY number", NetworkRow::read)
     }
 
+    /// Adds networks, numbered from `first` on, that have still to classify and to explain everything.
+    ///
+    /// # Errors
+    /// When the file cannot be written; then none is added.
+    pub fn add_networks(&mut self, first: usize, networks: &[NetworkRow]) -> Result<()> {
+        self.go_on()?;
+        self.change(|transaction| {
+            let mut numbered = (first as i64..).zip(networks);
+            numbered.try_for_each(|(number, network)| network.insert(transaction, number))
+        })
+    }
+
     /// The pictures, in their order.
     ///
     /// # Errors

@@ -110,7 +110,8 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Begins a study at `path`, or goes on with the one that is there.
+    /// Begins a study at `path`, or goes on with the one that is there. Networks named after those it has are added to it: a draw does
+    /// not depend on other networks, so the result is the one of all networks at once.
     ///
     /// # Errors
     /// When the store there is of another study, which the error describes, or unusable.
@@ -121,7 +122,7 @@ impl Plan {
             let pictures: Vec<_> = self.pictures.iter().map(|listed| listed.row.clone()).collect();
             return Ok(Store::create(path, &self.configuration, &networks, &pictures)?);
         }
-        let store = Store::open(path)?;
+        let mut store = Store::open(path)?;
         let other = |what: String| {
             Err(StudyError::Other(format!(
                 "{} holds another study ({what}): choose another --out, or delete it",
@@ -132,15 +133,23 @@ impl Plan {
         if !differences.is_empty() {
             return other(differences.join("; "));
         }
-        if store.networks()? != networks {
-            return other("its networks are others".to_owned());
-        }
+        let known = store.networks()?;
+        let Some(added) = networks.strip_prefix(&known[..]) else {
+            let names: Vec<&str> = known.iter().map(|row| row.name.as_str()).collect();
+            return other(format!(
+                "its networks are {}, perhaps with other files; new ones are named after them",
+                names.join(", ")
+            ));
+        };
         let described = |row: &crate::store::PictureRow| {
             (row.path.clone(), row.label, row.subject.clone(), row.fold)
         };
         let theirs = store.pictures()?;
         if !theirs.iter().map(described).eq(self.pictures.iter().map(|mine| described(&mine.row))) {
             return other("its pictures are others".to_owned());
+        }
+        if !added.is_empty() {
+            store.add_networks(known.len(), added)?;
         }
         Ok(store)
     }
