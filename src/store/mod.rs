@@ -240,6 +240,8 @@ impl Store {
             let target = partial.to_str().ok_or_else(|| {
                 StoreProblem::Different("SQLite needs a path in UTF-8".to_owned())
             })?;
+            // It counts how often the file was written anew.
+            self.connection.pragma_update(None, "schema_version", 1)?;
             self.connection.execute("VACUUM INTO ?", [target])?;
             std::fs::File::open(&partial)?.sync_all()?;
             self.close()?;
