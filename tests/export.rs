@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use common::session::SmallDisk;
 use ferscope::compare::{MaskSet, stretch};
 use ferscope::explain::Estimator;
 use ferscope::expression::Expression;
@@ -553,6 +554,39 @@ fn an_export_is_replaced_only_by_force_and_nothing_else_is_touched() {
     std::fs::write(out.join("export.json"), list).unwrap();
     assert!(export(&other, &["--format", "csv", "--force"]).status.success());
     assert!(outside.exists());
+}
+
+#[test]
+fn a_full_disk_leaves_nothing_half_written_and_the_same_command_goes_on() {
+    let Some(disk) = SmallDisk::new(2 * 1024) else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let study = folder.path().join("a.sqlite");
+    stopped_study(&study, "net");
+    let whole = folder.path().join("whole");
+    assert!(ferscope(&["export", text(&study), "--out", text(&whole)]).status.success());
+    let before = std::fs::read(&study).unwrap();
+    let out = disk.path().join("out");
+    let export = |extra: &[&str]| {
+        ferscope(&[&["export", text(&study), "--out", text(&out)], extra].concat())
+    };
+    // With room for no file, and with room for some.
+    for room in [0, 24, 96, 400] {
+        disk.fill_but(room);
+        let failed = export(&["--force"]);
+        assert_eq!(failed.status.code(), Some(1), "{room} KiB: {}", errors(&failed));
+        let said = errors(&failed);
+        assert!(said.contains(text(&out)) && said.contains("No space left"), "{said}");
+        assert!(!said.contains("panicked"), "{said}");
+        for name in files(disk.path()).iter().filter_map(|name| name.strip_prefix("out/")) {
+            let (mine, whole) = (out.join(name), whole.join(name));
+            assert!(std::fs::read(mine).ok() == std::fs::read(whole).ok(), "{room} KiB: {name}");
+        }
+        disk.make_room();
+    }
+    let done = export(&["--force"]);
+    assert!(done.status.success(), "{}", errors(&done));
+    assert_eq!(files(&out), files(&whole));
+    assert_eq!(std::fs::read(&study).unwrap(), before, "the study is only read");
 }
 
 #[test]

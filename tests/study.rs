@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
+use common::session::SmallDisk;
 use ferscope::store::Store;
 
 fn command(arguments: &[&str]) -> Command {
@@ -148,6 +149,29 @@ fn a_network_added_to_a_study_makes_the_study_of_all() {
     let output = command(&["merge", text(&part), text(&other), "--out", text(&merged)]).output();
     assert!(output.unwrap().status.success());
     assert!(bytes(&merged) == bytes(&whole), "parts that grew make another whole");
+}
+
+#[test]
+fn a_study_on_a_full_disk_says_so_and_goes_on_when_there_is_room() {
+    let Some(disk) = SmallDisk::new(2 * 1024) else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let faces = faces(folder.path());
+    let whole = folder.path().join("whole.sqlite");
+    command(&study(&faces, &whole, &[])).output().unwrap();
+    let out = disk.path().join("study.sqlite");
+    // No room to begin; to classify; to explain; to write it anew at the end.
+    for room in [0, 40, 120, 240] {
+        disk.fill_but(room);
+        let output = command(&study(&faces, &out, &[])).output().unwrap();
+        let said = errors(&output);
+        assert_eq!(output.status.code(), Some(1), "{room} KiB: {said}");
+        assert!(said.contains(text(&out)) && said.contains("full"), "{room} KiB: {said}");
+        assert!(!said.contains("panicked"), "{said}");
+        disk.make_room();
+        assert!(!out.exists() || Store::read(&out).is_ok(), "{room} KiB: the store is damaged");
+    }
+    let output = command(&study(&faces, &out, &[])).output().unwrap();
+    assert!(bytes(&out) == bytes(&whole), "full disks made another study: {}", errors(&output));
 }
 
 #[test]

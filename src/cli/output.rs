@@ -71,6 +71,13 @@ impl WholeFile {
     }
 }
 
+impl Drop for WholeFile {
+    /// What is not complete goes: on a full disk it would only be in the way.
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(partial_name(&self.path));
+    }
+}
+
 /// The name that a file has while it is written.
 pub fn partial_name(path: &Path) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();

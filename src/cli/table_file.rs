@@ -10,7 +10,7 @@ use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::parser::parse_message_type;
 
 use super::Failure;
-use super::output::{Table, WholeFile, failed};
+use super::output::{WholeFile, failed};
 use crate::table::{Column, Kind, Value};
 
 /// Rows of a Parquet table in memory at once.
@@ -19,7 +19,7 @@ const ROWS: usize = 4096;
 /// A table that is written row by row.
 pub enum TableFile {
     /// Values between commas, lists as JSON.
-    Csv(Table),
+    Csv(CsvTable),
     /// Apache Parquet.
     Parquet(ParquetTable),
 }
@@ -27,8 +27,9 @@ pub enum TableFile {
 impl TableFile {
     /// Begins a CSV table.
     pub fn csv(path: &Path, columns: &[Column]) -> Result<Self, Failure> {
-        let mut table = Table::in_file(path)?;
-        table.row(columns.iter().map(|column| &column.name))?;
+        let file = WholeFile::begin(path)?;
+        let mut table = CsvTable { writer: csv::Writer::from_writer(file.writer()), file };
+        table.row(columns.iter().map(|column| column.name.clone()))?;
         Ok(Self::Csv(table))
     }
 
@@ -61,9 +62,27 @@ impl TableFile {
     /// Writes what is missing still.
     pub fn finish(self) -> Result<(), Failure> {
         match self {
-            Self::Csv(_) => Ok(()),
+            Self::Csv(table) => table.finish(),
             Self::Parquet(table) => table.finish(),
         }
+    }
+}
+
+/// A CSV table.
+pub struct CsvTable {
+    writer: csv::Writer<Arc<File>>,
+    file: WholeFile,
+}
+
+impl CsvTable {
+    fn row(&mut self, fields: impl IntoIterator<Item = String>) -> Result<(), Failure> {
+        let written = self.writer.write_record(fields.into_iter().map(String::into_bytes));
+        written.map_err(|error| failed(self.file.path(), error))
+    }
+
+    fn finish(mut self) -> Result<(), Failure> {
+        self.writer.flush().map_err(|error| failed(self.file.path(), error))?;
+        self.file.finish()
     }
 }
 

@@ -95,7 +95,11 @@ impl Store {
         Self::fill(&partial, configuration, networks, pictures)
             .and_then(|store| store.close())
             .and_then(|()| rename_new(&partial, path).map_err(StoreProblem::File))
-            .map_err(|problem| refuse(path, problem))?;
+            .map_err(|problem| {
+                // What is left of it would only be in the way.
+                let _ = remove_database(&partial);
+                refuse(path, problem)
+            })?;
         Self::open(path)
     }
 
@@ -207,14 +211,21 @@ impl Store {
         self.rewrite()
     }
 
-    /// Whether [`Self::finish`] was the last word.
+    /// Whether [`Self::finish`] was the last word, and came to its end.
     ///
     /// # Errors
     /// When the file cannot be read.
     pub fn is_finished(&self) -> Result<bool> {
-        let finished =
-            self.connection.query_row("SELECT finished FROM state", [], |row| row.get(0));
-        finished.map_err(|error| self.refuse(error))
+        let finished = || -> rusqlite::Result<bool> {
+            let journal: String =
+                self.connection.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
+            // On a full disk a store is marked, and then cannot be written anew.
+            let is_written_anew = journal != "wal";
+            let is_marked =
+                self.connection.query_row("SELECT finished FROM state", [], |row| row.get(0))?;
+            Ok(is_written_anew && is_marked)
+        };
+        finished().map_err(|error| self.refuse(error))
     }
 
     /// Says that there is more to do.
@@ -248,7 +259,10 @@ impl Store {
             std::fs::rename(&partial, &path)?;
             Ok(())
         };
-        write().map_err(|problem| refuse(&path, problem))
+        write().map_err(|problem| {
+            let _ = remove_database(&partial);
+            refuse(&path, problem)
+        })
     }
 
     /// Closes the file; the last to close it takes the write-ahead log away.

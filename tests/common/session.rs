@@ -108,9 +108,16 @@ impl SmallDisk {
 
     /// Fills it to the last byte.
     pub fn fill(&self) {
+        self.fill_but(0);
+    }
+
+    /// Fills it until so many KiB are left.
+    pub fn fill_but(&self, kibibytes: u64) {
         use std::io::Write;
         let mut file = std::fs::File::create(self.path().join("filler")).unwrap();
         while file.write_all(&[7; 4096]).is_ok() {}
+        let full = file.metadata().unwrap().len();
+        file.set_len(full.saturating_sub(kibibytes << 10)).unwrap();
     }
 
     pub fn make_room(&self) {

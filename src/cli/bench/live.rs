@@ -10,14 +10,18 @@ use serde::Serialize;
 use super::super::Failure;
 use super::super::instrument::{ClassifierArgs, FinderArgs, classifier_failure, demo_folder};
 use super::super::progress::Progress;
+use super::super::run::session_configuration;
+use super::super::study::store_failure;
 use super::processor;
 use crate::appliance::{
     Board, Cores, Events, Gate, Kept, Live, LiveOptions, Options, Samples, StageTime, Status,
+    find_classifier, open_session,
 };
 use crate::compare::MaskSet;
-use crate::heatmap::Clipping;
+use crate::heatmap::{Clipping, HeatmapSums, VisitSums};
 use crate::source::stream::{Capture, CaptureOptions, Source};
 use crate::source::{list_pictures, read_picture};
+use crate::store::read_session;
 
 /// Of the footage, in pixels: that of many cameras.
 const SIZE: (u32, u32) = (640, 480);
@@ -56,6 +60,9 @@ struct Paced {
     dropped: u64,
     explanations_per_minute: f64,
     samples: usize,
+    /// What a minute's explanations, all for one expression, would leave of the error of its heatmap, as a share of the
+    /// heatmap's own size; none where too few faces were explained.
+    error_after_a_minute: Option<f64>,
     resident_mib: f64,
 }
 
@@ -152,6 +159,7 @@ impl Footage {
         faces: usize,
         options: &Options,
         rate: Option<f64>,
+        session: Option<&Path>,
     ) -> Result<(Live, Arc<Board>), Failure> {
         let film: &Path = &self.film(faces);
         let capture = Capture::start(
@@ -169,15 +177,24 @@ impl Footage {
             commit_period: Duration::from_secs(1),
             views: false,
         };
+        let kept = match session {
+            None => Kept::Memory,
+            Some(path) => {
+                let (spec, folder) = find_classifier(options).map_err(classifier_failure)?;
+                let configuration = session_configuration(&live_options, &spec, &folder)?;
+                open_session(path, configuration).map_err(store_failure)?
+            }
+        };
         let status = Status::new(&options.network, MaskSet::default(), 1);
         let board = Arc::new(Board::new(status, false));
-        let live = Live::start(capture, live_options, board.clone(), Kept::Memory, Events::none())
+        let live = Live::start(capture, live_options, board.clone(), kept, Events::none())
             .map_err(classifier_failure)?;
         Ok((live, board))
     }
 
     fn paced(&self, faces: usize, options: &Options) -> Result<Paced, Failure> {
-        let (live, board) = self.start(faces, options, Some(RATE))?;
+        let session = self.0.join(format!("{faces}.sqlite"));
+        let (live, board) = self.start(faces, options, Some(RATE), Some(&session))?;
         std::thread::sleep(Duration::from_secs(PACED_SECONDS / 4));
         let before = board.status();
         let (mut followed, mut looks) = (0, 0);
@@ -190,6 +207,9 @@ impl Footage {
         let status = board.status();
         let minutes = start.elapsed().as_secs_f64() / 60.0;
         live.finish(Duration::from_secs(5)).map_err(Failure::Output)?;
+        let explanations_per_minute = (status.explanations - before.explanations) as f64 / minutes;
+        let content = read_session(&session).map_err(store_failure)?;
+        let pooled: Vec<&HeatmapSums> = content.sums.iter().map(VisitSums::pooled).collect();
         let stage = |name: &'static str| {
             let found = status.stages.iter().find(|stage| stage.stage == name);
             found.copied().unwrap_or(StageTime { stage: name, median_ms: 0.0, p95_ms: 0.0 })
@@ -201,7 +221,9 @@ impl Footage {
             latency: stage("latency"),
             frames: status.source.frames - before.source.frames,
             dropped: status.source.dropped - before.source.dropped,
-            explanations_per_minute: (status.explanations - before.explanations) as f64 / minutes,
+            explanations_per_minute,
+            error_after_a_minute: relative_variance(&pooled)
+                .map(|variance| (variance / explanations_per_minute).sqrt()),
             samples: status.samples,
             resident_mib: mebibytes(&status),
             stages: status.stages,
@@ -214,7 +236,7 @@ impl Footage {
         frames: u64,
         tenth_done: impl Fn(),
     ) -> Result<Endless, Failure> {
-        let (live, board) = self.start(2, options, None)?;
+        let (live, board) = self.start(2, options, None, None)?;
         let start = Instant::now();
         let mut early = None;
         let mut tenths = 0;
@@ -245,6 +267,27 @@ impl Footage {
     }
 }
 
+/// Variance of one explanation, as a share of the mean square of its expression's heatmap: the mean over the expressions, each
+/// weighing as often as it was explained. None where no expression was explained often enough to rise above its own noise.
+fn relative_variance(heatmaps: &[&HeatmapSums]) -> Option<f64> {
+    let (mut sum, mut count) = (0.0, 0.0);
+    for sums in heatmaps.iter().filter(|sums| sums.explanations() >= 5) {
+        let mean_of = |values: Vec<f32>| {
+            values.iter().map(|&value| f64::from(value)).sum::<f64>() / values.len() as f64
+        };
+        let explanations = sums.explanations() as f64;
+        let variance = mean_of(sums.variance()?);
+        let square = mean_of(sums.mean_signed()?.iter().map(|value| value * value).collect());
+        // The mean of few is larger than the truth by what is left of their variance.
+        let size = square - variance / explanations;
+        if size > 0.0 {
+            sum += variance / size * explanations;
+            count += explanations;
+        }
+    }
+    (count > 0.0).then(|| sum / count)
+}
+
 fn mebibytes(status: &Status) -> f64 {
     status.resident_bytes.unwrap_or_default() as f64 / f64::from(1 << 20)
 }
@@ -254,7 +297,7 @@ impl Report {
     pub fn table(&self) -> String {
         let mut text = format!(
             "{} ({}, {} cores), network {}, detector {}\n\n640 x 480 at 30 frames a second, {} s each, explanations running (milliseconds, median / 95 %)\n\
-             {:<6} {:>16} {:>16} {:>9} {:>9} {:>14} {:>8} {:>9}\n",
+             {:<6} {:>16} {:>16} {:>9} {:>9} {:>14} {:>8} {:>14} {:>9}\n",
             self.processor,
             self.architecture,
             self.cores,
@@ -268,12 +311,13 @@ impl Report {
             "dropped",
             "explained/min",
             "samples",
+            "error after 1'",
             "MiB"
         );
         let pair = |time: &StageTime| format!("{:.1} / {:.1}", time.median_ms, time.p95_ms);
         for row in &self.paced {
             text += &format!(
-                "{:<6} {:>16} {:>16} {:>9} {:>9} {:>14.0} {:>8} {:>9.0}\n",
+                "{:<6} {:>16} {:>16} {:>9} {:>9} {:>14.0} {:>8} {:>14} {:>9.0}\n",
                 row.faces,
                 pair(&row.perceive),
                 pair(&row.latency),
@@ -281,9 +325,13 @@ impl Report {
                 row.dropped,
                 row.explanations_per_minute,
                 row.samples,
+                row.error_after_a_minute
+                    .map_or_else(|| "-".to_owned(), |error| format!("{error:.2}")),
                 row.resident_mib
             );
         }
+        text += "\nError after 1': what chance leaves of a heatmap's error when all explanations of a minute are of its expression, as a share of\n\
+                 the heatmap's own size; it falls with the root of the minutes.\n";
         text += "\nstages with two faces\n";
         for stage in self.paced.iter().filter(|row| row.faces == 2).flat_map(|row| &row.stages) {
             text += &format!("{:<12} {:>16}\n", stage.stage, pair(stage));

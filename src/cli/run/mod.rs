@@ -270,20 +270,7 @@ fn session(settings: &Settings, options: &LiveOptions) -> Result<(ModelSpec, Kep
     let (spec, folder) = find_classifier(&options.instrument).map_err(classifier_failure)?;
     let Some(path) = &settings.session else { return Ok((spec, Kept::Memory)) };
     create_folder_of(path)?;
-    let gate = options.gate;
-    let configuration = SessionConfiguration {
-        network: spec.name.clone(),
-        network_sha256: Network::checksum(&folder.join(&spec.file))?,
-        masks: options.masks,
-        detector: format!("blazeface-back-{}", options.instrument.detector_size),
-        landmark_model: landmark_model(settings.shape_predictor.as_deref())?,
-        epsilon: options.instrument.epsilon,
-        estimator: options.samples.estimator().name().to_owned(),
-        least_eye_distance: gate.least_eye_distance,
-        most_turn: gate.most_turn,
-        least_sharpness: gate.least_sharpness,
-        least_probability: gate.least_probability,
-    };
+    let configuration = session_configuration(options, &spec, &folder)?;
     let kept = open_session(path, configuration).map_err(|error| {
         let remedy = match error.problem {
             StoreProblem::Different(_) => ": choose another --session, or the same settings",
@@ -293,6 +280,28 @@ fn session(settings: &Settings, options: &LiveOptions) -> Result<(ModelSpec, Kep
         Failure::Usage(format!("{error}{remedy}"))
     })?;
     Ok((spec, kept))
+}
+
+/// What the sums of a session with these options and this network depend on.
+pub fn session_configuration(
+    options: &LiveOptions,
+    spec: &ModelSpec,
+    folder: &Path,
+) -> Result<SessionConfiguration, Failure> {
+    let (gate, instrument) = (options.gate, &options.instrument);
+    Ok(SessionConfiguration {
+        network: spec.name.clone(),
+        network_sha256: Network::checksum(&folder.join(&spec.file))?,
+        masks: options.masks,
+        detector: format!("blazeface-back-{}", instrument.detector_size),
+        landmark_model: landmark_model(instrument.shape_predictor.as_deref())?,
+        epsilon: instrument.epsilon,
+        estimator: options.samples.estimator().name().to_owned(),
+        least_eye_distance: gate.least_eye_distance,
+        most_turn: gate.most_turn,
+        least_sharpness: gate.least_sharpness,
+        least_probability: gate.least_probability,
+    })
 }
 
 fn board(settings: &Settings, options: &LiveOptions, network: &str) -> Board {
