@@ -6,11 +6,12 @@ use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ferscope::appliance::{Board, Refusals, SourceState, StageTime, Status, StoreState};
+use ferscope::appliance::{Board, Refusals, StageTime, Status, StoreState};
 use ferscope::compare::{EkmanMasks, MaskSet, Overlap};
 use ferscope::dashboard::{DashboardOptions, serve};
 use ferscope::expression::Expression;
 use ferscope::random::Stream;
+use ferscope::source::stream::SourceState;
 use ferscope::standard_face::{FACE_HEIGHT, FACE_WIDTH, StandardFace};
 use image::{Rgb, RgbImage};
 

@@ -6,10 +6,11 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ferscope::appliance::{Board, SourceState, StageTime, Status, StoreState};
+use ferscope::appliance::{Board, StageTime, Status, StoreState};
 use ferscope::compare::{MaskSet, Overlap};
 use ferscope::dashboard::{Dashboard, DashboardError, DashboardOptions, serve};
 use ferscope::expression::Expression;
+use ferscope::source::stream::SourceState;
 use ferscope::standard_face::FACE_PIXELS;
 use image::RgbImage;
 use serde_json::Value;

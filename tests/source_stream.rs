@@ -8,8 +8,9 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use ferscope::appliance::{SourceState, SourceStatus};
-use ferscope::source::stream::{Capture, CaptureOptions, Frame, NextFrame, Source};
+use ferscope::source::stream::{
+    Capture, CaptureOptions, Frame, NextFrame, Source, SourceState, SourceStatus,
+};
 use image::{Rgb, RgbImage};
 
 const PICTURE: &str = "-f lavfi -i testsrc=size=320x240:rate=50,format=yuv420p";

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::compare::{MaskSet, Overlap};
 use crate::expression::Expression;
+use crate::source::stream::SourceStatus;
 
 /// The most points of the history; when it is full, every second one goes and the steps become twice as long.
 const LONGEST_HISTORY: usize = 512;
@@ -88,40 +89,6 @@ pub struct Refusals {
     pub neutral: u64,
     /// Fit to be explained, but explanations before it were not done.
     pub busy: u64,
-}
-
-/// Where frames come from, and how it goes.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct SourceStatus {
-    /// As the user named it, without a password.
-    pub uri: String,
-    /// How it goes.
-    pub state: SourceState,
-    /// Width and height of the last frame in pixels.
-    pub size: Option<[u32; 2]>,
-    /// Frames captured.
-    pub frames: u64,
-    /// Frames captured but not looked at, since newer ones came.
-    pub dropped: u64,
-    /// Frames looked at per second, over the last ones.
-    pub frames_per_second: f64,
-    /// How often it was given up and opened again.
-    pub reopened: u64,
-    /// What went wrong last.
-    pub problem: Option<String>,
-}
-
-/// How a source is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum SourceState {
-    /// Not there yet, or gone: it is tried again and again.
-    #[default]
-    Waiting,
-    /// Frames come.
-    Running,
-    /// There will be no more frames.
-    Ended,
 }
 
 /// How long a stage of the loop takes.

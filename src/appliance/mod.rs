@@ -13,8 +13,7 @@ mod timing;
 
 pub use accumulate::Accumulator;
 pub use board::{
-    Board, ExpressionStatus, HistoryPoint, Refusals, SourceState, SourceStatus, StageTime, Status,
-    StoreState, StoreStatus,
+    Board, ExpressionStatus, HistoryPoint, Refusals, StageTime, Status, StoreState, StoreStatus,
 };
 pub use events::{Event, Events, TimedEvent};
 pub use gate::{Gate, Refusal};

@@ -111,6 +111,7 @@ pub fn main() -> ExitCode {
         env_logger::Env::default().default_filter_or("error,ferscope=warn"),
     )
     .format_timestamp(None)
+    .format_target(false)
     .init();
     // A hostile model file can make a library panic; that is caught and told as an error, without the panic's own noise.
     std::panic::set_hook(Box::new(|panic| log::debug!("{panic}")));

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::appliance::{SourceState, Status, StoreState};
+use crate::appliance::{Status, StoreState};
+use crate::source::stream::SourceState;
 
 /// A camera that says nothing for longer is not running, whatever it is said to be.
 const OLDEST_FRAME: Duration = Duration::from_secs(10);

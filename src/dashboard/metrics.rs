@@ -3,7 +3,8 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use crate::appliance::{SourceState, Status, StoreState};
+use crate::appliance::{Status, StoreState};
+use crate::source::stream::SourceState;
 
 /// Content type.
 pub const KIND: &str = "text/plain; version=0.0.4; charset=utf-8";

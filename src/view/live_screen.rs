@@ -11,9 +11,10 @@ use super::heatmap_panel::heatmap_panel;
 use super::screen_layout::{Layout, Place};
 use super::svg::wrap;
 use super::text;
-use crate::appliance::{ExpressionStatus, SourceState, Status, StoreState};
+use crate::appliance::{ExpressionStatus, Status, StoreState};
 use crate::compare::EkmanMasks;
 use crate::expression::Expression;
+use crate::source::stream::SourceState;
 use crate::standard_face::StandardFace;
 
 const GROUND: Rgb<u8> = Rgb([20, 22, 26]);

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 
 use super::super::accumulate::Accumulator;
-use super::super::board::{SourceStatus, StoreState};
+use super::super::board::StoreState;
 use super::super::events::Event;
 use super::super::timing::Stage;
 use super::{BOARD_PERIOD, LiveOptions, Message, Shared, TICK, put_stage};
@@ -261,8 +261,7 @@ impl Accumulating {
             status.uptime_seconds = uptime;
             status.visits = visits;
             status.explanations = counts.explanations;
-            let frames_per_second = status.source.frames_per_second;
-            status.source = SourceStatus { frames_per_second, ..source };
+            status.source = source;
             status.resident_bytes = resident;
             if let Some(time) = commit {
                 put_stage(&mut status.stages, time);

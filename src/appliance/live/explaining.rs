@@ -220,8 +220,9 @@ fn explain_candidate(
         explainer.last[place] = Some(LastMap { samples, map: first.map.clone() });
     }
     let again = shared.options.samples == Samples::Chosen && explainer.choice.wants_repeat();
-    let second = if again { explainer.explain(shared, candidate, samples)? } else { None };
-    if let Some(second) = &second {
+    // Where the second one fails, the first one counts all the same.
+    let second = if again { explainer.explain(shared, candidate, samples) } else { Ok(None) };
+    if let Ok(Some(second)) = &second {
         explainer.compare(Pair::SameCrop, samples, &first.map, &second.map);
     }
     if shared.options.views {
@@ -233,6 +234,10 @@ fn explain_candidate(
         };
         *shared.last_explanation() = Some(Arc::new(last));
     }
+    let (second, failure) = match second {
+        Ok(second) => (second, Ok(())),
+        Err(error) => (None, Err(error)),
+    };
     for explained in std::iter::once(first).chain(second) {
         shared.events.send(|| Event::Explained {
             visit,
@@ -245,5 +250,5 @@ fn explain_candidate(
         // Waits where sums cannot be written fast enough: an explanation is never lost.
         let _ = tell.send(Message::Explained { visit, expression, map: explained.map });
     }
-    Ok(())
+    failure
 }

@@ -10,7 +10,7 @@ use super::super::board::Board;
 use super::super::events::Event;
 use super::super::gate::Refusal;
 use super::super::perceive::{Candidate, Perceiver, Seen};
-use super::super::timing::{Rate, Stage};
+use super::super::timing::Stage;
 use super::{BOARD_PERIOD, Shared, TICK, View, put_stage};
 use crate::network::Network;
 use crate::source::stream::{Frame, NextFrame};
@@ -77,8 +77,8 @@ pub fn perceive_frames(
         }
         seen.ended.iter().for_each(|&visit| end(visit));
         note(shared, &seen, offered, frame.number);
-        stages.add(&seen, start.elapsed(), frame.captured.elapsed(), now);
-        stages.publish(shared, now);
+        stages.add(&seen, start.elapsed(), frame.captured.elapsed());
+        stages.publish(shared);
         show(shared, channels, frame, &seen);
     }
     perceiver.forget(end);
@@ -167,7 +167,6 @@ struct PerceiveStages {
     classify: Stage,
     perceive: Stage,
     latency: Stage,
-    rate: Rate,
     worked: Duration,
     last_publication: Instant,
 }
@@ -180,7 +179,6 @@ impl Default for PerceiveStages {
             classify: Stage::new("classify"),
             perceive: Stage::new("perceive"),
             latency: Stage::new("latency"),
-            rate: Rate::default(),
             worked: Duration::ZERO,
             last_publication: Instant::now(),
         }
@@ -189,7 +187,7 @@ impl Default for PerceiveStages {
 
 impl PerceiveStages {
     /// `worked`: on the frame; `latency`: since it was captured.
-    fn add(&mut self, seen: &Seen, worked: Duration, latency: Duration, now: f64) {
+    fn add(&mut self, seen: &Seen, worked: Duration, latency: Duration) {
         if let Some(detecting) = seen.detecting {
             self.detect.add(detecting);
         }
@@ -199,11 +197,10 @@ impl PerceiveStages {
         }
         self.perceive.add(worked);
         self.latency.add(latency);
-        self.rate.add(now);
         self.worked += worked;
     }
 
-    fn publish(&mut self, shared: &Shared, now: f64) {
+    fn publish(&mut self, shared: &Shared) {
         let elapsed = self.last_publication.elapsed();
         if elapsed < BOARD_PERIOD {
             return;
@@ -213,12 +210,10 @@ impl PerceiveStages {
         self.worked = Duration::ZERO;
         self.last_publication = Instant::now();
         let stages = [&self.detect, &self.place, &self.classify, &self.perceive, &self.latency];
-        let frames_per_second = self.rate.per_second(now, 3.0);
         shared.board.update(|status| {
             for time in stages.iter().filter_map(|stage| stage.summary()) {
                 put_stage(&mut status.stages, time);
             }
-            status.source.frames_per_second = frames_per_second;
         });
     }
 }

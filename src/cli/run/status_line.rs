@@ -3,7 +3,8 @@
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-use crate::appliance::{Board, SourceState, Status};
+use crate::appliance::{Board, Status};
+use crate::source::stream::SourceState;
 
 /// Between lines, where nothing can be rewritten.
 const PLAIN_PERIOD: Duration = Duration::from_secs(30);
@@ -76,6 +77,7 @@ fn line(status: &Status) -> String {
     let source = &status.source;
     let looking = match (status.paused, source.state) {
         (true, _) => "paused".to_owned(),
+        (false, SourceState::Waiting) if source.uri.is_empty() => "starting".to_owned(),
         (false, SourceState::Waiting) => {
             let why = source.problem.as_deref().map_or_else(String::new, |why| format!(" ({why})"));
             format!("waiting for {}{why}", source.uri)
@@ -87,8 +89,12 @@ fn line(status: &Status) -> String {
         }
     };
     let mut text = format!(
-        "{looking} | {} visits | {} explanations, {:.0} a minute, {} samples",
-        status.visits, status.explanations, status.explanations_per_minute, status.samples
+        "{looking} | {} visit{} | {} explanations, {:.0} a minute, {} samples",
+        status.visits,
+        if status.visits == 1 { "" } else { "s" },
+        status.explanations,
+        status.explanations_per_minute,
+        status.samples
     );
     for row in &status.expressions {
         if let Some(overlap) = &row.overlap {
@@ -110,6 +116,7 @@ mod tests {
     #[test]
     fn it_tells_why_nothing_happens() {
         let mut status = Status::new("net", MaskSet::default(), 20);
+        assert!(line(&status).starts_with("starting | 0 visits"));
         status.source.uri = "rtsp://camera".to_owned();
         status.source.problem = Some("no route".to_owned());
         assert!(line(&status).starts_with("waiting for rtsp://camera (no route)"));

@@ -17,6 +17,7 @@ mod pipe;
 #[cfg(unix)]
 mod process;
 mod shared;
+mod status;
 mod uri;
 mod y4m;
 
@@ -27,9 +28,8 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use image::RgbImage;
 
-use crate::appliance::SourceStatus;
-
 use error::SourceError;
+pub use status::{SourceState, SourceStatus};
 pub use uri::{Source, UnknownSource};
 
 /// Frames that wait to be taken.

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use super::Source;
-use crate::appliance::{SourceState, SourceStatus};
+use super::{SourceState, SourceStatus};
 
 /// Frames that the rate is measured over.
 const RATE_FRAMES: usize = 32;
