@@ -5,30 +5,15 @@ mod common;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use common::program::{errors, ferscope, text};
 use serde_json::Value;
-
-fn ferscope(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_ferscope"))
-        .args(arguments)
-        .env("FERSCOPE_MODELS", common::repository().join("models"))
-        .output()
-        .unwrap()
-}
 
 fn code(output: &Output) -> i32 {
     output.status.code().expect("it ends by itself")
 }
 
-fn errors(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
 fn printed(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
-fn text(path: &Path) -> &str {
-    path.to_str().unwrap()
 }
 
 fn demo(frame: u32) -> PathBuf {

@@ -4,8 +4,8 @@ mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 
+use common::program::{errors, ferscope, succeed, text};
 use common::session::SmallDisk;
 use ferscope::compare::{MaskSet, stretch};
 use ferscope::explain::Estimator;
@@ -21,28 +21,6 @@ use serde_json::Value;
 
 const TABLES: [&str; 6] =
     ["overlaps", "means", "answers", "explanations", "correlations", "linkages"];
-
-fn ferscope(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_ferscope"))
-        .args(arguments)
-        .env("FERSCOPE_MODELS", common::repository().join("models"))
-        .output()
-        .unwrap()
-}
-
-fn succeed(arguments: &[&str]) -> String {
-    let output = ferscope(arguments);
-    assert!(output.status.success(), "{arguments:?}: {}", errors(&output));
-    String::from_utf8(output.stdout).unwrap()
-}
-
-fn errors(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
-fn text(path: &Path) -> &str {
-    path.to_str().unwrap()
-}
 
 /// A study by two trainings of one network, each on its own pictures, and by a network on all; one picture comes with what moved.
 fn study(folder: &Path) -> PathBuf {

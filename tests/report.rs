@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::LazyLock;
 
+use common::program::{errors, text};
 use ferscope::store::Store;
 use ferscope::study::{Agreement, Results, ResultsOptions};
 use serde_json::Value;
@@ -22,14 +23,6 @@ fn run(arguments: &[&str]) -> Output {
     let models = common::repository().join("models");
     let mut command = Command::new(env!("CARGO_BIN_EXE_ferscope"));
     command.args(arguments).env("FERSCOPE_MODELS", models).output().unwrap()
-}
-
-fn errors(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
-fn text(path: &Path) -> &str {
-    path.to_str().unwrap()
 }
 
 /// Studies that several tests report.

@@ -6,8 +6,8 @@ mod xml_check;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 
+use common::program::{errors, ferscope, succeed, text};
 use common::session::{configuration, sums, write};
 use ferscope::expression::Expression::{self, Anger, Disgust, Fear, Happiness};
 use ferscope::heatmap::{Clipping, VisitSums};
@@ -18,33 +18,11 @@ use ndarray_npy::NpzReader;
 use serde_json::Value;
 use xml_check::{Element, parse};
 
-fn ferscope(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_ferscope"))
-        .args(arguments)
-        .env("FERSCOPE_MODELS", common::repository().join("models"))
-        .output()
-        .unwrap()
-}
-
-fn errors(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
-fn succeed(arguments: &[&str]) -> String {
-    let output = ferscope(arguments);
-    assert!(output.status.success(), "{arguments:?}: {}", errors(&output));
-    String::from_utf8(output.stdout).unwrap()
-}
-
 fn refuse(arguments: &[&str], code: i32, reason: &str) {
     let output = ferscope(arguments);
     let errors = errors(&output);
     assert_eq!(output.status.code(), Some(code), "{arguments:?}: {errors}");
     assert!(errors.contains(reason), "{arguments:?}: {errors}");
-}
-
-fn text(path: &Path) -> &str {
-    path.to_str().unwrap()
 }
 
 /// Fear is looked at where it shows, anger anywhere, disgust beside; happiness has few visits.

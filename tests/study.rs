@@ -3,25 +3,12 @@
 mod common;
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
+use common::program::{command, errors, text};
 use common::session::SmallDisk;
 use ferscope::store::Store;
-
-fn command(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_ferscope"));
-    command.args(arguments).env("FERSCOPE_MODELS", common::repository().join("models"));
-    command
-}
-
-fn errors(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
-fn text(path: &Path) -> &str {
-    path.to_str().unwrap()
-}
 
 /// Some painted faces as `<subject>/<expression>/*`, and a picture without any face.
 fn faces(folder: &Path) -> PathBuf {

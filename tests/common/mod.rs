@@ -1,6 +1,7 @@
 //! What several test files need.
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+pub mod program;
 pub mod session;
 
 use std::io::Write;
