@@ -16,14 +16,14 @@ import sys
 # What may differ, by key; the rest of a JSON file must be equal. A network's answers differ by single-precision sums in another order; landmarks
 # are shares of a crop of up to some hundred pixels. weights and maps are told as shares of their largest value.
 ALLOWED = {
-    "box": 0.02,
-    "landmarks": 0.02,
-    "angle": 0.05,
-    "score": 1e-4,
+    "box": 0.01,
+    "landmarks": 0.01,
+    "angle": 0.01,
+    "score": 1e-5,
     "log10_nfa": 1e-3,
-    "probabilities": 1e-4,
-    "intercept": 1e-4,
-    "r2": 1e-4,
+    "probabilities": 1e-5,
+    "intercept": 1e-5,
+    "r2": 1e-5,
     "weights": 1e-3,
     "relevance.npy": 1e-3,
     "standardised.npy": 1e-3,
