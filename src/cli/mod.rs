@@ -19,6 +19,7 @@ mod report;
 mod run;
 mod study;
 mod table_file;
+mod tune;
 
 use std::process::ExitCode;
 
@@ -101,6 +102,7 @@ enum Command {
     Masks(masks::Args),
     Models(models::Args),
     Bench(bench::Args),
+    Tune(tune::Args),
     Doctor(doctor::Args),
     Config(config::Args),
 }
@@ -128,6 +130,7 @@ pub fn main() -> ExitCode {
         Command::Masks(args) => masks::run(&args),
         Command::Models(args) => models::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Tune(args) => tune::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Config(args) => config::run(&args),
     });

@@ -2,7 +2,7 @@
 
 use image::RgbImage;
 
-use super::{Detection, LandmarkModel, Landmarks, Point, Similarity};
+use super::{Detection, LandmarkModel, Landmarks, Point, Similarity, settle};
 use crate::network::{Network, NetworkError};
 
 /// Side of the network's crop over the longer side of the detection's box.
@@ -14,6 +14,9 @@ const CROP_SCALE: f32 = 1.25;
 /// between a point and its mirrored twin, which needs no labels to see. In y the hand-placed points of the same photographs
 /// show half a pixel.
 const OFFSET: Point = [0.94, 0.5];
+
+/// Where the crop is cut is settled to so many steps per pixel: far finer than the detector is sure of.
+const STEPS_PER_PIXEL: f32 = 4.0;
 
 /// Places landmarks with a convolutional network whose outputs are x and y of each landmark as shares of its crop.
 pub struct LandmarkNetwork {
@@ -36,11 +39,14 @@ impl LandmarkNetwork {
 
 impl LandmarkModel for LandmarkNetwork {
     fn place(&mut self, picture: &RgbImage, face: &Detection) -> Result<Landmarks, NetworkError> {
+        let settled = |value| settle(value, STEPS_PER_PIXEL);
         let [left_eye, right_eye, ..] = face.key_points;
-        let angle = (right_eye[1] - left_eye[1]).atan2(right_eye[0] - left_eye[0]);
-        let side = CROP_SCALE * face.bounding_box.width.max(face.bounding_box.height);
+        let [across, down] =
+            [0, 1].map(|axis| f64::from(settled(right_eye[axis] - left_eye[axis])));
+        let side = settled(CROP_SCALE * face.bounding_box.width.max(face.bounding_box.height));
         let size = self.network.spec().input.width;
-        let map = Similarity::around(face.bounding_box.centre(), side, angle, size);
+        let centre = face.bounding_box.centre().map(settled);
+        let map = Similarity::around(centre, side, down.atan2(across), size);
         let mut shares = [0.0; 136];
         self.network.evaluate(
             1,

@@ -2,13 +2,15 @@
 
 use image::{GrayImage, RgbImage};
 
-use super::{Landmarks, Point};
+use super::{Landmarks, Point, settle};
 
 /// Where the eye centres stand in a levelled crop, as shares of its side: where they stand in the standard face's 224 x 250
 /// part, so that training, run time and standard face agree.
 const EYE_LEFT_X: f64 = 0.311;
 const EYE_RIGHT_X: f64 = 0.673;
 const EYE_Y: f64 = 0.317;
+/// Where a face is levelled is settled to so many steps per pixel of the picture: a tenth of what landmarks jitter by where eyes are 24 pixels apart.
+const STEPS_PER_PIXEL: f32 = 16.0;
 
 /// A turn, a scale and a shift: where each point of a square crop lies in the picture.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -42,9 +44,9 @@ impl Similarity {
 
     /// The square crop of `size` pixels around `centre`, `side` picture pixels wide, turned by `angle` radians (clockwise as seen,
     /// since y points down).
-    pub fn around(centre: Point, side: f32, angle: f32, size: u32) -> Self {
+    pub fn around(centre: Point, side: f32, angle: f64, size: u32) -> Self {
         let scale = f64::from(side) / f64::from(size);
-        let (sin, cos) = f64::from(angle).sin_cos();
+        let (sin, cos) = angle.sin_cos();
         let (cos, sin) = (scale * cos, scale * sin);
         let middle = (f64::from(size) - 1.0) / 2.0;
         let origin = [
@@ -186,8 +188,9 @@ impl LevelledFace {
     ///
     /// `None` when the eyes are less than a pixel apart.
     pub fn new(picture: &RgbImage, landmarks: &Landmarks, size: u32) -> Option<Self> {
-        let map = Similarity::by_eyes(landmarks.eye_centres(), size)?;
         let crop = GrayImage::new(size, size);
+        // Any map: `level` gives it its own.
+        let map = Similarity { cos: 1.0, sin: 0.0, origin: [0.0; 2] };
         let mut face = LevelledFace { crop, map, landmarks: landmarks.clone() };
         face.level(picture, landmarks).then_some(face)
     }
@@ -206,7 +209,9 @@ impl LevelledFace {
     /// when the eyes are less than a pixel apart.
     pub fn level(&mut self, picture: &RgbImage, landmarks: &Landmarks) -> bool {
         let size = self.crop.width();
-        let Some(map) = Similarity::by_eyes(landmarks.eye_centres(), size) else { return false };
+        let eyes =
+            landmarks.eye_centres().map(|eye| eye.map(|value| settle(value, STEPS_PER_PIXEL)));
+        let Some(map) = Similarity::by_eyes(eyes, size) else { return false };
         let pixels: &mut [u8] = &mut self.crop;
         map.sample(picture, size, |index, colour| pixels[index] = grey(colour));
         self.landmarks = landmarks.map(|point| map.to_crop(point));
@@ -247,6 +252,22 @@ mod tests {
         assert!((map.angle_degrees() - 45.0).abs() < 1e-9);
         assert_eq!(Similarity::by_eyes([[5.0, 5.0], [5.0, 5.0]], 64), None);
         assert_eq!(Similarity::by_eyes([[f32::NAN, 5.0], [5.0, 5.0]], 64), None);
+    }
+
+    #[test]
+    fn the_last_digits_of_landmarks_do_not_change_the_crop() {
+        let picture = RgbImage::from_fn(200, 200, |x, y| {
+            Rgb([(x * 31 + y * 17) as u8, (x * y) as u8, (y * 13) as u8])
+        });
+        let level = |shift: f32| {
+            let landmarks = face_with_eyes([60.01 + shift, 80.02], [140.11, 83.04 - shift]);
+            LevelledFace::new(&picture, &landmarks, 112).unwrap()
+        };
+        let face = level(0.0);
+        for shift in [-1e-3, -1e-5, 1e-5, 1e-3] {
+            assert_eq!(level(shift).crop, face.crop);
+        }
+        assert_ne!(level(0.1).crop, face.crop);
     }
 
     #[test]

@@ -16,13 +16,22 @@ pub use landmark_network::LandmarkNetwork;
 pub use level::{LevelledFace, Similarity};
 pub use quality::Quality;
 pub use regression_trees::RegressionTrees;
-pub use track::{MOST_CLASSES, MOST_TRACKS, Probabilities, Track, Tracker};
+pub use track::{DETECTION_PERIOD, MOST_CLASSES, MOST_TRACKS, Probabilities, Track, Tracker};
 
 use crate::network::NetworkError;
 
 /// A point in pixels of the picture it belongs to: `[x, y]`, origin top left, x to the right, y down, the centre of the
 /// top left pixel at (0, 0).
 pub type Point = [f32; 2];
+
+/// The nearest place that is a whole number of steps from 0.
+///
+/// Kernels of different processors add up in different orders, so what networks say of a face differs in the last digits. A crop cut there would
+/// differ in single pixels, and the random numbers that are named by a crop's pixels altogether. Cut at settled places it is the same crop
+/// on every processor, but for the few faces whose place falls between two steps.
+fn settle(value: f32, steps_per_pixel: f32) -> f32 {
+    (value * steps_per_pixel).round() / steps_per_pixel
+}
 
 /// An upright rectangle in pixels. It covers the pixels whose centres lie in `x..x + width`, `y..y + height`.
 #[derive(Debug, Clone, Copy, PartialEq)]

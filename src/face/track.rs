@@ -18,7 +18,7 @@ pub const MOST_CLASSES: usize = 8;
 pub type Probabilities = Vec<f32, MOST_CLASSES>;
 
 /// Seconds between two looks of the detector while faces are followed.
-const DETECTION_PERIOD: f64 = 0.33;
+pub const DETECTION_PERIOD: f64 = 0.33;
 /// Looks of the detector that may miss a face before its track ends.
 const MOST_MISSES: u32 = 3;
 /// A detection belongs to the track whose box overlaps it more than this.

@@ -39,7 +39,7 @@ pub struct Args {
     /// Frames of --live as fast as it goes
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(100..))]
     frames: u64,
-    /// Print JSON
+    /// Print JSON, on one line
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -82,8 +82,7 @@ struct Throughput {
 pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     if args.live {
         let report = live::measure(&args.finder, &args.classifier, args.frames)?;
-        let json = || serde_json::to_string_pretty(&report).expect("the report is plain data");
-        print(&if args.json { json() + "\n" } else { report.table() })?;
+        print(&if args.json { json_line(&report) } else { report.table() })?;
         return Ok(ExitCode::SUCCESS);
     }
     let mut finder = args.finder.open()?;
@@ -158,14 +157,12 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
         shares.sort_by(f64::total_cmp);
         shares[shares.len() / 2]
     };
-    let mut evaluations_per_second = Vec::new();
+    let mut throughputs = Vec::new();
     for threads in thread_counts {
         let mut network = args.classifier.open_with_threads(&args.finder, threads)?;
-        let count = 64 * threads;
-        let mut outputs = vec![0.0; count * network.output_len()];
-        let stage = measure("", &mut || evaluate(&mut network, crop, &mut outputs))?;
-        let per_second = count as f64 / stage.median_ms * 1e3;
-        evaluations_per_second.push(Throughput { threads, evaluations_per_second: per_second });
+        let per_second = evaluations_per_second(&mut network, crop, threads, args.repeat)?;
+        steps.advance();
+        throughputs.push(Throughput { threads, evaluations_per_second: per_second });
     }
     steps.finish();
     let report = Report {
@@ -179,16 +176,16 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
         threads,
         picture: [picture.width(), picture.height()],
         stages,
-        evaluations_per_second,
+        evaluations_per_second: throughputs,
         share_outside_network,
     };
-    if args.json {
-        let text = serde_json::to_string_pretty(&report).expect("the report is plain data");
-        print(&(text + "\n"))?;
-    } else {
-        print(&table(&report))?;
-    }
+    print(&if args.json { json_line(&report) } else { table(&report) })?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// One line, so that the figures of many boards make a file of JSON lines.
+fn json_line(report: &impl Serialize) -> String {
+    serde_json::to_string(report).expect("the report is plain data") + "\n"
 }
 
 /// A network that adds up how long it is evaluated, painting the samples not counted; one thread.
@@ -226,13 +223,23 @@ impl Classifier for TimedClassifier<'_> {
 }
 
 /// Powers of two, and all there are.
-fn thread_counts(threads: usize) -> Vec<usize> {
+pub fn thread_counts(threads: usize) -> Vec<usize> {
     (0..).map(|power| 1 << power).take_while(|&count| count < threads).chain([threads]).collect()
 }
 
-fn evaluate(network: &mut Network, crop: &[u8], outputs: &mut [f32]) -> Result<(), Failure> {
-    let count = outputs.len() / network.output_len();
-    Ok(network.evaluate(count, &|_, pixels| pixels.copy_from_slice(crop), outputs)?)
+/// Evaluations of a network that was opened for so many threads: median of `repeat` runs of 64 per thread.
+pub fn evaluations_per_second(
+    network: &mut Network,
+    crop: &[u8],
+    threads: usize,
+    repeat: u32,
+) -> Result<f64, Failure> {
+    let count = 64 * threads;
+    let mut outputs = vec![0.0; count * network.output_len()];
+    let stage = measure("", repeat, &mut || {
+        Ok(network.evaluate(count, &|_, pixels| pixels.copy_from_slice(crop), &mut outputs)?)
+    })?;
+    Ok(count as f64 / stage.median_ms * 1e3)
 }
 
 fn measure(
@@ -277,12 +284,16 @@ fn first_face(
     Err(Failure::Input(format!("{}: no face found to measure with", path.display())))
 }
 
-/// The processor's name, where the system tells it.
+/// The board's name, else the processor's, where the system tells it.
 fn processor() -> String {
+    // Firmware tells Linux what a board is; its processor's name is the same on many boards, or missing.
+    if let Ok(board) = std::fs::read_to_string("/proc/device-tree/model") {
+        return board.trim_end_matches('\0').trim().to_owned();
+    }
     let information = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     information
         .lines()
-        .find(|line| line.starts_with("model name") || line.starts_with("Model"))
+        .find(|line| line.starts_with("model name"))
         .and_then(|line| line.split_once(':'))
         .map_or_else(|| "unknown".to_owned(), |(_, name)| name.trim().to_owned())
 }
