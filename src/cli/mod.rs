@@ -22,7 +22,7 @@ mod table_file;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::network::NetworkError;
 use crate::store::StoreError;
@@ -103,6 +103,11 @@ enum Command {
     Bench(bench::Args),
     Doctor(doctor::Args),
     Config(config::Args),
+}
+
+/// The definition of the command line, from which man pages and completions are made.
+pub fn command() -> clap::Command {
+    Arguments::command()
 }
 
 /// Runs the command line and tells how it ended.
