@@ -212,6 +212,10 @@ fn check_display() -> Finding {
     }
     match minifb::Window::new("ferscope doctor", 64, 64, minifb::WindowOptions::default()) {
         Ok(_) => Ok("a window opens".to_owned()),
+        // It names every place where the library is not.
+        Err(error) if error.to_string().contains("failed to load") => {
+            Err("X11's libraries are missing: `sudo apt install libx11-6 libxcursor1`".to_owned())
+        }
         Err(error) => Err(format!(
             "no window opens ({error}): start from a desktop session with X11; without one say --headless"
         )),
