@@ -525,6 +525,36 @@ fn links_to_nowhere_and_pipes_do_not_stop_a_folder() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn doctor_names_what_is_missing() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |path: &Path| {
+        let output = Command::new(env!("CARGO_BIN_EXE_ferscope"))
+            .args(["doctor", "--out", folder.path().to_str().unwrap()])
+            .env("FERSCOPE_MODELS", common::repository().join("models"))
+            .env("PATH", path)
+            .env_remove("DISPLAY")
+            .env_remove("WAYLAND_DISPLAY")
+            .output()
+            .unwrap();
+        // Neither keeps the appliance from working.
+        assert_eq!(code(&output), 0, "{}", errors(&output));
+        printed(&output)
+    };
+    let there = run(folder.path());
+    assert!(there.contains("LOOK  videos     no ffmpeg"), "{there}");
+    if cfg!(feature = "window") {
+        assert!(there.contains("LOOK  display    the variable DISPLAY is not set"), "{there}");
+    }
+    // One that was built with little. A shell writes it: what is open for writing here could not be started while other tests start programs.
+    let ffmpeg = folder.path().join("ffmpeg");
+    let script = r##"printf "#!/bin/sh\necho ' V....D mjpeg   MJPEG'\n" >"$0"; chmod 755 "$0""##;
+    assert!(Command::new("sh").args(["-c", script, text(&ffmpeg)]).status().unwrap().success());
+    let there = run(folder.path());
+    assert!(there.contains("LOOK  videos     ffmpeg has no decoder for h264, hevc:"), "{there}");
+}
+
 #[test]
 fn doctor_writes_nothing() {
     let folder = tempfile::tempdir().unwrap();

@@ -23,7 +23,7 @@ mod tune;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::network::NetworkError;
 use crate::store::StoreError;
@@ -105,6 +105,11 @@ enum Command {
     Tune(tune::Args),
     Doctor(doctor::Args),
     Config(config::Args),
+}
+
+/// The definition of the command line, from which man pages and completions are made.
+pub fn command() -> clap::Command {
+    Arguments::command()
 }
 
 /// Runs the command line and tells how it ended.
