@@ -29,7 +29,7 @@ impl TableFile {
     pub fn csv(path: &Path, columns: &[Column]) -> Result<Self, Failure> {
         let file = WholeFile::begin(path)?;
         let mut table = CsvTable { writer: csv::Writer::from_writer(file.writer()), file };
-        table.row(columns.iter().map(|column| column.name.clone()))?;
+        table.row(columns.iter().map(|column| &column.name))?;
         Ok(Self::Csv(table))
     }
 
@@ -75,9 +75,11 @@ pub struct CsvTable {
 }
 
 impl CsvTable {
-    fn row(&mut self, fields: impl IntoIterator<Item = String>) -> Result<(), Failure> {
-        let written = self.writer.write_record(fields.into_iter().map(String::into_bytes));
-        written.map_err(|error| failed(self.file.path(), error))
+    fn row<Field: AsRef<[u8]>>(
+        &mut self,
+        fields: impl IntoIterator<Item = Field>,
+    ) -> Result<(), Failure> {
+        self.writer.write_record(fields).map_err(|error| failed(self.file.path(), error))
     }
 
     fn finish(mut self) -> Result<(), Failure> {

@@ -126,17 +126,15 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     };
     let manifest = Manifest::read(&models).map_err(|error| Failure::Model(error.to_string()))?;
     let least_eye_distance = settings.gate().least_eye_distance;
-    let careful = Form { detector: 256, shape_predictor: None };
-    let examples = examples(&options(&careful), args.frame_width, least_eye_distance)?;
-    let predictors: Vec<_> = manifest.predictors.iter().map(|spec| spec.name.clone()).collect();
-    let mut forms = vec![careful];
-    for shape_predictor in std::iter::once(None).chain(predictors.into_iter().map(Some)) {
-        for detector in [256, 192] {
-            if detector != 256 || shape_predictor.is_some() {
-                forms.push(Form { detector, shape_predictor: shape_predictor.clone() });
-            }
-        }
-    }
+    // The most careful one first.
+    let predictors = manifest.predictors.iter().map(|spec| Some(spec.name.clone()));
+    let forms: Vec<Form> = std::iter::once(None)
+        .chain(predictors)
+        .flat_map(|shape_predictor| {
+            [256, 192].map(|detector| Form { detector, shape_predictor: shape_predictor.clone() })
+        })
+        .collect();
+    let examples = examples(&options(&forms[0]), args.frame_width, least_eye_distance)?;
     let steps = Progress::new(forms.len() * examples.len(), "looks");
     let mut trials = Vec::new();
     for form in forms {

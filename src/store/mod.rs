@@ -248,13 +248,9 @@ impl Store {
         let partial = with_ending(&path, ".partial");
         let write = || -> std::result::Result<(), StoreProblem> {
             remove_database(&partial)?;
-            let target = partial.to_str().ok_or_else(|| {
-                StoreProblem::Different("SQLite needs a path in UTF-8".to_owned())
-            })?;
             // It counts how often the file was written anew.
             self.connection.pragma_update(None, "schema_version", 1)?;
-            self.connection.execute("VACUUM INTO ?", [target])?;
-            std::fs::File::open(&partial)?.sync_all()?;
+            write_anew(&self.connection, &partial)?;
             self.close()?;
             std::fs::rename(&partial, &path)?;
             Ok(())
@@ -705,6 +701,15 @@ fn with_ending(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(ending);
     path.with_file_name(name)
+}
+
+/// Writes a database to a new file, in a form that depends on its contents only, and waits until the disk has it.
+fn write_anew(connection: &Connection, path: &Path) -> std::result::Result<(), StoreProblem> {
+    let target = path
+        .to_str()
+        .ok_or_else(|| StoreProblem::Different("SQLite needs a path in UTF-8".to_owned()))?;
+    connection.execute("VACUUM INTO ?", [target])?;
+    Ok(std::fs::File::open(path)?.sync_all()?)
 }
 
 /// Takes away a database that was not completed, and what SQLite keeps beside it.

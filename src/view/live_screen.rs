@@ -10,7 +10,7 @@ use imageproc::drawing::{draw_filled_rect_mut, draw_hollow_rect_mut};
 use super::heatmap_panel::heatmap_panel;
 use super::screen_layout::{Layout, Place};
 use super::svg::wrap;
-use super::text;
+use super::{plural, text};
 use crate::appliance::{ExpressionStatus, Status, StoreState};
 use crate::compare::EkmanMasks;
 use crate::expression::Expression;
@@ -269,10 +269,6 @@ fn notes(row: &ExpressionStatus) -> Vec<String> {
         None => "95 %: not known yet".to_owned(),
     };
     vec![format!("IoU {:.2}, chance {chance:.2}", overlap.iou), interval, visits]
-}
-
-fn plural(count: u64) -> &'static str {
-    if count == 1 { "" } else { "s" }
 }
 
 fn problems(status: &Status) -> Vec<String> {

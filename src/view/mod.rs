@@ -21,3 +21,8 @@ mod svg_check;
 pub mod text;
 #[cfg(test)]
 mod xml_check;
+
+/// What a noun ends in after that count: `1 visit`, `2 visits`.
+pub(crate) fn plural(count: u64) -> &'static str {
+    if count == 1 { "" } else { "s" }
+}

@@ -37,6 +37,7 @@ use crate::network::{ModelSpec, Network};
 use crate::session::MIN_VISITS;
 use crate::source::stream::{Capture, CaptureOptions, Source};
 use crate::store::{SessionConfiguration, StoreProblem};
+use crate::view::plural;
 
 /// How often the main thread looks after everything; and with a window, which it draws.
 const TICK: Duration = Duration::from_millis(50);
@@ -318,8 +319,12 @@ fn board(settings: &Settings, options: &LiveOptions, network: &str) -> Board {
 /// How it ended, in a few lines.
 fn summary(status: &Status, session: Option<&Path>) -> String {
     let mut text = format!(
-        "{} visits, {} explanations in {:.0} s\n",
-        status.visits, status.explanations, status.uptime_seconds
+        "{} visit{}, {} explanation{} in {:.0} s\n",
+        status.visits,
+        plural(status.visits),
+        status.explanations,
+        plural(status.explanations),
+        status.uptime_seconds
     );
     for row in status.expressions.iter().filter(|row| row.visits > 0) {
         text += &format!("  {:<10} {:>5} visits", row.expression, row.visits);

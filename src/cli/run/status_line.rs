@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::appliance::{Board, Status};
 use crate::source::stream::SourceState;
+use crate::view::plural;
 
 /// Between lines, where nothing can be rewritten.
 const PLAIN_PERIOD: Duration = Duration::from_secs(30);
@@ -84,14 +85,14 @@ fn line(status: &Status) -> String {
         }
         (false, SourceState::Ended) => "no more frames".to_owned(),
         (false, SourceState::Running) => {
-            let faces = if status.faces == 1 { "face" } else { "faces" };
-            format!("{} {faces}, {:.0} frames/s", status.faces, source.frames_per_second)
+            let (faces, rate) = (status.faces, source.frames_per_second);
+            format!("{faces} face{}, {rate:.0} frames/s", plural(faces as u64))
         }
     };
     let mut text = format!(
         "{looking} | {} visit{} | {} explanations, {:.0} a minute, {} samples",
         status.visits,
-        if status.visits == 1 { "" } else { "s" },
+        plural(status.visits),
         status.explanations,
         status.explanations_per_minute,
         status.samples

@@ -6,7 +6,9 @@ use super::content::SessionContent;
 use super::parts::{held_parts, write_part};
 use super::{Session, read_session};
 use crate::expression::Expression;
-use crate::store::{Result, StoreProblem, refuse, remove_database, rename_new, with_ending};
+use crate::store::{
+    Result, StoreProblem, refuse, remove_database, rename_new, with_ending, write_anew,
+};
 
 /// Adds sessions, of one device or many, up into a new file at `out`: the same bytes whatever their order and grouping. `added` is called
 /// after each; returns what the new file holds.
@@ -52,11 +54,7 @@ pub fn merge_sessions(
             }
         }
         transaction.commit()?;
-        let target = partial
-            .to_str()
-            .ok_or_else(|| StoreProblem::Different("SQLite needs a path in UTF-8".to_owned()))?;
-        connection.execute("VACUUM INTO ?", [target])?;
-        std::fs::File::open(&partial)?.sync_all()?;
+        write_anew(&connection, &partial)?;
         rename_new(&partial, out)?;
         Ok(())
     };
