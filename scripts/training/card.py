@@ -45,6 +45,7 @@ def text(name, result, folder):
         + f" ({settings['schedule']}), batch {settings['batch']}, "
         f"augmentation `{settings['augmentation']}`"
         + (f", label smoothing {settings['label_smoothing']}" if settings["label_smoothing"] else "")
+        + (f", dropout {settings['dropout']:g}" if settings["dropout"] is not None else "")
         + ".",
     ]
     if settings["held_out"]:

@@ -12,7 +12,7 @@ import ferscope
 import folds
 import networks
 import runs
-from argument_types import positive, positive_integer
+from argument_types import positive, positive_integer, share_below_one
 from errors import Failure, run_command
 
 DESCRIPTION = """\
@@ -49,6 +49,9 @@ def arguments(words=None):
         "not for AlexNet and SilNet [0]")  # fmt: skip
     add("--initialisation", choices=("glorot", "he"), default="glorot",
         help="of convolutions that start from random weights: Keras' own, or He's, which SongNet needs to start [glorot]")
+    add("--dropout", type=share_below_one, metavar="SHARE",
+        help="in place of the architecture's own; 0 for a network that is too small to learn its training pictures by "
+        "heart, as SongNet with some thousands of them [the architecture's]")  # fmt: skip
     add("--optimiser", choices=("adam", "adamw", "rmsprop", "sgd"), help="[the paper's]")
     add("--learning-rate", type=positive, help="[the paper's]")
     add("--whole-size-learning-rate", type=positive, metavar="RATE",
@@ -147,6 +150,7 @@ def _settings(architecture, options, classes, micro_batch):
         "epochs": options.epochs or architecture.epochs,
         "initialisation": options.initialisation,
         "half_size_epochs": options.half_size_epochs,
+        "dropout": options.dropout,
         "optimiser": options.optimiser or architecture.optimiser,
         "learning_rate": options.learning_rate or architecture.learning_rate,
         "whole_size_learning_rate": options.whole_size_learning_rate,

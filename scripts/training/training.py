@@ -55,6 +55,8 @@ def build(architecture, settings, side):
             layer.momentum = min(layer.momentum, LARGEST_MOMENTUM)
         elif isinstance(layer, keras.layers.Dropout) and side < architecture.side:
             layer.rate = 0.0
+        elif isinstance(layer, keras.layers.Dropout) and settings["dropout"] is not None:
+            layer.rate = settings["dropout"]
         elif isinstance(layer, keras.layers.Conv2D) and is_he:
             layer.kernel.assign(keras.initializers.HeUniform()(layer.kernel.shape))
     return network

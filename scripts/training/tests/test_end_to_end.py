@@ -38,7 +38,8 @@ class EndToEnd(unittest.TestCase):
         ]
         self.fold_by_subject = folds.fold_of_subjects([sample.subject for sample in self.samples])
         self.settings = {
-            "classes": list(classes), "weights": "none", "epochs": 1, "half_size_epochs": 0, "initialisation": "he",
+            "classes": list(classes), "weights": "none", "epochs": 1, "half_size_epochs": 0, "dropout": None,
+            "initialisation": "he",
             "optimiser": "adam", "learning_rate": 1e-3, "whole_size_learning_rate": None,
             "schedule": "constant", "batch": 16, "micro_batch": 8, "augmentation": "paper", "precision": "float32",
             "label_smoothing": 0.0,
