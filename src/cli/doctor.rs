@@ -173,7 +173,8 @@ fn check_videos() -> Finding {
     let mut command = Command::new("ffmpeg");
     command.args(["-hide_banner", "-loglevel", "error", "-decoders"]).stdin(Stdio::null());
     let output = command.output().map_err(|error| match error.kind() {
-        ErrorKind::NotFound => {
+        // Permission: what the system says, too, where a folder of the PATH is closed to this user and none has it.
+        ErrorKind::NotFound | ErrorKind::PermissionDenied => {
             "no ffmpeg, which reads videos and network streams: `sudo apt install ffmpeg`"
                 .to_owned()
         }

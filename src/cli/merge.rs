@@ -7,6 +7,7 @@ use super::Failure;
 use super::output::{create_folder_of, print, refuse_existing};
 use super::progress::Progress;
 use crate::store::{self, is_session, merge, merge_sessions};
+use crate::view::plural;
 
 /// Add up parts of a study (`ferscope study --part I/N`), studies of other pictures by the same networks, or sessions of `ferscope run`
 ///
@@ -69,10 +70,12 @@ fn add_up(parts: &[PathBuf], sessions: bool, out: &Path) -> Result<String, Failu
     let merged = merge_sessions(parts, out, || progress.advance())?;
     progress.finish();
     let (count, counts) = (merged.sessions.len(), merged.counts());
-    let sessions = if count == 1 { "session" } else { "sessions" };
+    let (visits, explanations) = (counts.visits, counts.explanations);
     Ok(format!(
-        "{count} {sessions}, {} visits, {} explanations",
-        counts.visits, counts.explanations
+        "{count} session{}, {visits} visit{}, {explanations} explanation{}",
+        plural(count as u64),
+        plural(visits),
+        plural(explanations)
     ))
 }
 

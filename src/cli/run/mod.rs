@@ -327,7 +327,8 @@ fn summary(status: &Status, session: Option<&Path>) -> String {
         status.uptime_seconds
     );
     for row in status.expressions.iter().filter(|row| row.visits > 0) {
-        text += &format!("  {:<10} {:>5} visits", row.expression, row.visits);
+        let plural = plural(row.visits);
+        text += &format!("  {:<10} {:>5} visit{plural}", row.expression, row.visits);
         text += &match (&row.overlap, row.iou_interval) {
             (Some(overlap), interval) => {
                 let interval = interval.map_or_else(String::new, |[low, high]| {

@@ -8,6 +8,7 @@ use crate::compare::EkmanMasks;
 use crate::expression::Expression;
 use crate::standard_face::StandardFace;
 use crate::view::overlay::{HeatmapPanel, heatmaps};
+use crate::view::plural;
 
 /// Writes the heatmaps that may be shown, with their overlaps beside chance, as a numbered picture into the folder. Tells where.
 ///
@@ -32,14 +33,16 @@ pub fn save_heatmaps(board: &Board, masks: &EkmanMasks, folder: &Path) -> Result
             notes: vec![
                 format!("IoU {:.2}, chance {chance:.2}", overlap.iou),
                 interval,
-                format!("{} visits", row.visits),
+                format!("{} visit{}", row.visits, plural(row.visits)),
             ],
         });
     }
     if panels.is_empty() {
-        return Err(format!("nothing to save: no heatmap has {} visits yet", status.min_visits));
+        let (least, plural) = (status.min_visits, plural(status.min_visits));
+        return Err(format!("nothing to save: no heatmap has {least} visit{plural} yet"));
     }
-    let title = format!("{}, {} visits", status.network, status.visits);
+    let (network, visits) = (&status.network, status.visits);
+    let title = format!("{network}, {visits} visit{}", plural(visits));
     let picture = heatmaps(&title, &panels, &StandardFace::default());
     create_folder(folder).map_err(|failure| failure.to_string())?;
     let path = free_name(folder);

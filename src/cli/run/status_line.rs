@@ -90,10 +90,11 @@ fn line(status: &Status) -> String {
         }
     };
     let mut text = format!(
-        "{looking} | {} visit{} | {} explanations, {:.0} a minute, {} samples",
+        "{looking} | {} visit{} | {} explanation{}, {:.0} a minute, {} samples",
         status.visits,
         plural(status.visits),
         status.explanations,
+        plural(status.explanations),
         status.explanations_per_minute,
         status.samples
     );

@@ -56,7 +56,10 @@ fn open(
     // Each frame once, whatever rate a stream claims. Versions from 5.1 on say -fps_mode, and still know this.
     command.args(["-vsync", "passthrough", "-f", "yuv4mpegpipe", "pipe:1"]);
     open_child(command, shared).map_err(|error| match error {
-        SourceError::Start { error, .. } if error.kind() == ErrorKind::NotFound => {
+        // Permission: what the system says where a folder of the PATH is closed to this user and none has it.
+        SourceError::Start { error, .. }
+            if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied) =>
+        {
             SourceError::NoFfmpeg
         }
         other => other,
