@@ -85,6 +85,11 @@ fn a_study_ends_with_the_same_bytes_killed_or_not_whole_or_in_parts() {
     command(&study(&faces, &killed, &[])).output().unwrap();
     assert!(bytes(&killed) == bytes(&whole), "a finished study is left alone");
 
+    // What another program has kept meanwhile.
+    let problem = Store::open(&killed).unwrap().add_answers(0, 0, None, None, &[]).unwrap_err();
+    assert!(problem.to_string().contains("written by another program too"), "{problem}");
+    assert!(bytes(&killed) == bytes(&whole), "nothing of it was kept");
+
     let parts = [path("1.sqlite"), path("2.sqlite"), path("3.sqlite")];
     for (part, word) in parts.iter().zip(["1/3", "2/3", "3/3"]) {
         let output = command(&study(&faces, part, &["--part", word])).output().unwrap();

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
 
 pub use merge::merge;
 pub use rows::{
@@ -334,7 +334,14 @@ impl Store {
             change(&transaction)?;
             transaction.commit()
         };
-        run(&mut self.connection).map_err(|error| refuse(&self.path, error))
+        run(&mut self.connection).map_err(|error| match error.sqlite_error_code() {
+            // A row that was not there when we looked.
+            Some(ErrorCode::ConstraintViolation) => {
+                let problem = "is written by another program too: only one may go on with a study";
+                refuse(&self.path, StoreProblem::Different(problem.to_owned()))
+            }
+            _ => refuse(&self.path, error),
+        })
     }
 
     /// Whether a network has classified a picture.
