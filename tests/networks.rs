@@ -387,7 +387,7 @@ fn a_users_description_is_checked() {
 #[test]
 fn a_shuffled_network_is_another_one_and_the_same_for_the_same_stream() {
     let manifest = manifest();
-    for name in ["face-api-expression", "weinet-7", "mobilenetv3-7"] {
+    for name in ["face-api-expression", "weinet-7", "mobilenetv3-7", "songnet-7"] {
         let spec = manifest.find(name, Job::Expression).unwrap();
         let golden = manifest.folder.join(&spec.golden.as_ref().unwrap().input);
         let crop = image::open(golden).unwrap().into_luma8();
