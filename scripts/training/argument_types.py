@@ -1,6 +1,7 @@
 """Numbers on the command line."""
 
 import argparse
+import math
 
 
 def positive_integer(text):
@@ -10,20 +11,18 @@ def positive_integer(text):
 
 
 def positive(text):
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError("needs a number above 0, such as 1e-4")
-    return value
+    return _number(text, lambda value: 0 < value < math.inf, "needs a number above 0, such as 1e-4")
 
 
 def share_below_one(text):
+    return _number(text, lambda value: 0 <= value < 1, "needs a number from 0 to below 1, such as 0.2")
+
+
+def _number(text, is_good, need):
     try:
         value = float(text)
     except ValueError:
-        value = -1.0
-    if not 0 <= value < 1:
-        raise argparse.ArgumentTypeError("needs a number from 0 to below 1, such as 0.2")
+        value = math.nan
+    if not is_good(value):
+        raise argparse.ArgumentTypeError(need)
     return value

@@ -1,6 +1,5 @@
 //! `ferscope doctor`: what on this machine would keep the appliance from working, and the remedy.
 
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
@@ -9,6 +8,7 @@ use super::instrument::{available_threads, models_folder};
 use super::output::print;
 use crate::appliance;
 use crate::network::{Manifest, Network};
+use crate::source::stream::is_missing;
 
 /// Check this machine: models, camera, videos, display, disk, processor; each finding comes with its remedy
 ///
@@ -172,13 +172,10 @@ const DECODERS: [&str; 3] = ["h264", "hevc", "mjpeg"];
 fn check_videos() -> Finding {
     let mut command = Command::new("ffmpeg");
     command.args(["-hide_banner", "-loglevel", "error", "-decoders"]).stdin(Stdio::null());
-    let output = command.output().map_err(|error| match error.kind() {
-        // Permission: what the system says, too, where a folder of the PATH is closed to this user and none has it.
-        ErrorKind::NotFound | ErrorKind::PermissionDenied => {
-            "no ffmpeg, which reads videos and network streams: `sudo apt install ffmpeg`"
-                .to_owned()
-        }
-        _ => format!("ffmpeg cannot be started: {error}"),
+    let output = command.output().map_err(|error| match is_missing(&error) {
+        true => "no ffmpeg, which reads videos and network streams: `sudo apt install ffmpeg`"
+            .to_owned(),
+        false => format!("ffmpeg cannot be started: {error}"),
     })?;
     if !output.status.success() {
         let why = String::from_utf8_lossy(&output.stderr);

@@ -7,7 +7,7 @@ use super::Failure;
 use super::output::{create_folder_of, print, refuse_existing};
 use super::progress::Progress;
 use crate::store::{self, is_session, merge, merge_sessions};
-use crate::view::plural;
+use crate::view::counted;
 
 /// Add up parts of a study (`ferscope study --part I/N`), studies of other pictures by the same networks, or sessions of `ferscope run`
 ///
@@ -70,12 +70,11 @@ fn add_up(parts: &[PathBuf], sessions: bool, out: &Path) -> Result<String, Failu
     let merged = merge_sessions(parts, out, || progress.advance())?;
     progress.finish();
     let (count, counts) = (merged.sessions.len(), merged.counts());
-    let (visits, explanations) = (counts.visits, counts.explanations);
     Ok(format!(
-        "{count} session{}, {visits} visit{}, {explanations} explanation{}",
-        plural(count as u64),
-        plural(visits),
-        plural(explanations)
+        "{}, {}, {}",
+        counted(count, "session", "sessions"),
+        counted(counts.visits, "visit", "visits"),
+        counted(counts.explanations, "explanation", "explanations")
     ))
 }
 

@@ -65,6 +65,9 @@ pub enum StoreProblem {
     /// The file is damaged.
     #[error("is damaged: {0}: begin again in another file")]
     Damaged(String),
+    /// Another program writes it too: what it is.
+    #[error("is written by another program too: only one may go on with {0}")]
+    Shared(&'static str),
     /// Two stores, or a store and a command, do not belong together.
     #[error("{0}")]
     Different(String),
@@ -337,8 +340,7 @@ impl Store {
         run(&mut self.connection).map_err(|error| match error.sqlite_error_code() {
             // A row that was not there when we looked.
             Some(ErrorCode::ConstraintViolation) => {
-                let problem = "is written by another program too: only one may go on with a study";
-                refuse(&self.path, StoreProblem::Different(problem.to_owned()))
+                refuse(&self.path, StoreProblem::Shared("a study"))
             }
             _ => refuse(&self.path, error),
         })

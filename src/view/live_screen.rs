@@ -10,7 +10,7 @@ use imageproc::drawing::{draw_filled_rect_mut, draw_hollow_rect_mut};
 use super::heatmap_panel::heatmap_panel;
 use super::screen_layout::{Layout, Place};
 use super::svg::wrap;
-use super::{plural, text};
+use super::{counted, text};
 use crate::appliance::{ExpressionStatus, Status, StoreState};
 use crate::compare::EkmanMasks;
 use crate::expression::Expression;
@@ -161,8 +161,8 @@ impl LiveScreen {
         let Some(heatmap) = heatmap else {
             self.drawn[place] = None;
             draw_hollow_rect_mut(&mut self.canvas, map.rect(), LINE);
-            let words =
-                format!("needs {min_visits} visit{}, has {}", plural(min_visits), row.visits);
+            let least = counted(min_visits, "visit", "visits");
+            let words = format!("needs {least}, has {}", row.visits);
             let words = lines(&words, map.width - 6, size);
             let mut y = map.y + (map.height - words.len() as i32 * (1.25 * size) as i32) / 2;
             for line in words {
@@ -261,7 +261,7 @@ fn fitting(size: f32, line: &str, width: i32) -> f32 {
 
 /// What a heatmap means, a line each: never its overlap without chance.
 fn notes(row: &ExpressionStatus) -> Vec<String> {
-    let visits = format!("{} visit{}", row.visits, plural(row.visits));
+    let visits = counted(row.visits, "visit", "visits");
     let Some(overlap) = &row.overlap else { return vec![visits] };
     let chance = overlap.chance();
     let interval = match row.iou_interval {
@@ -285,11 +285,9 @@ fn counts(status: &Status) -> String {
         false => format!("{:.0} frames/s", status.source.frames_per_second),
     };
     format!(
-        "{looking} · {} visit{} · {} explanation{}, {:.0} a minute, {} samples each",
-        status.visits,
-        plural(status.visits),
-        status.explanations,
-        plural(status.explanations),
+        "{looking} · {} · {}, {:.0} a minute, {} samples each",
+        counted(status.visits, "visit", "visits"),
+        counted(status.explanations, "explanation", "explanations"),
         status.explanations_per_minute,
         status.samples
     )

@@ -22,7 +22,11 @@ pub mod text;
 #[cfg(test)]
 mod xml_check;
 
-/// What a noun ends in after that count: `1 visit`, `2 visits`.
-pub(crate) fn plural(count: u64) -> &'static str {
-    if count == 1 { "" } else { "s" }
+/// `1 visit`, `2 visits`.
+pub(crate) fn counted<Count>(count: Count, one: &str, many: &str) -> String
+where
+    Count: std::fmt::Display + PartialEq + From<u8>,
+{
+    let noun = if count == Count::from(1) { one } else { many };
+    format!("{count} {noun}")
 }

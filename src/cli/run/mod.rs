@@ -37,7 +37,7 @@ use crate::network::{ModelSpec, Network};
 use crate::session::MIN_VISITS;
 use crate::source::stream::{Capture, CaptureOptions, Source};
 use crate::store::{SessionConfiguration, StoreProblem};
-use crate::view::plural;
+use crate::view::counted;
 
 /// How often the main thread looks after everything; and with a window, which it draws.
 const TICK: Duration = Duration::from_millis(50);
@@ -319,16 +319,14 @@ fn board(settings: &Settings, options: &LiveOptions, network: &str) -> Board {
 /// How it ended, in a few lines.
 fn summary(status: &Status, session: Option<&Path>) -> String {
     let mut text = format!(
-        "{} visit{}, {} explanation{} in {:.0} s\n",
-        status.visits,
-        plural(status.visits),
-        status.explanations,
-        plural(status.explanations),
+        "{}, {} in {:.0} s\n",
+        counted(status.visits, "visit", "visits"),
+        counted(status.explanations, "explanation", "explanations"),
         status.uptime_seconds
     );
     for row in status.expressions.iter().filter(|row| row.visits > 0) {
-        let plural = plural(row.visits);
-        text += &format!("  {:<10} {:>5} visit{plural}", row.expression, row.visits);
+        let noun = if row.visits == 1 { "visit" } else { "visits" };
+        text += &format!("  {:<10} {:>5} {noun}", row.expression, row.visits);
         text += &match (&row.overlap, row.iou_interval) {
             (Some(overlap), interval) => {
                 let interval = interval.map_or_else(String::new, |[low, high]| {

@@ -7,8 +7,8 @@ use crate::cli::output::{create_folder, write_rgb};
 use crate::compare::EkmanMasks;
 use crate::expression::Expression;
 use crate::standard_face::StandardFace;
+use crate::view::counted;
 use crate::view::overlay::{HeatmapPanel, heatmaps};
-use crate::view::plural;
 
 /// Writes the heatmaps that may be shown, with their overlaps beside chance, as a numbered picture into the folder. Tells where.
 ///
@@ -33,16 +33,15 @@ pub fn save_heatmaps(board: &Board, masks: &EkmanMasks, folder: &Path) -> Result
             notes: vec![
                 format!("IoU {:.2}, chance {chance:.2}", overlap.iou),
                 interval,
-                format!("{} visit{}", row.visits, plural(row.visits)),
+                counted(row.visits, "visit", "visits"),
             ],
         });
     }
     if panels.is_empty() {
-        let (least, plural) = (status.min_visits, plural(status.min_visits));
-        return Err(format!("nothing to save: no heatmap has {least} visit{plural} yet"));
+        let least = counted(status.min_visits, "visit", "visits");
+        return Err(format!("nothing to save: no heatmap has {least} yet"));
     }
-    let (network, visits) = (&status.network, status.visits);
-    let title = format!("{network}, {visits} visit{}", plural(visits));
+    let title = format!("{}, {}", status.network, counted(status.visits, "visit", "visits"));
     let picture = heatmaps(&title, &panels, &StandardFace::default());
     create_folder(folder).map_err(|failure| failure.to_string())?;
     let path = free_name(folder);

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::appliance::{Board, Status};
 use crate::source::stream::SourceState;
-use crate::view::plural;
+use crate::view::counted;
 
 /// Between lines, where nothing can be rewritten.
 const PLAIN_PERIOD: Duration = Duration::from_secs(30);
@@ -85,16 +85,14 @@ fn line(status: &Status) -> String {
         }
         (false, SourceState::Ended) => "no more frames".to_owned(),
         (false, SourceState::Running) => {
-            let (faces, rate) = (status.faces, source.frames_per_second);
-            format!("{faces} face{}, {rate:.0} frames/s", plural(faces as u64))
+            let faces = counted(status.faces, "face", "faces");
+            format!("{faces}, {:.0} frames/s", source.frames_per_second)
         }
     };
     let mut text = format!(
-        "{looking} | {} visit{} | {} explanation{}, {:.0} a minute, {} samples",
-        status.visits,
-        plural(status.visits),
-        status.explanations,
-        plural(status.explanations),
+        "{looking} | {} | {}, {:.0} a minute, {} samples",
+        counted(status.visits, "visit", "visits"),
+        counted(status.explanations, "explanation", "explanations"),
         status.explanations_per_minute,
         status.samples
     );

@@ -56,12 +56,13 @@ fn open(
     // Each frame once, whatever rate a stream claims. Versions from 5.1 on say -fps_mode, and still know this.
     command.args(["-vsync", "passthrough", "-f", "yuv4mpegpipe", "pipe:1"]);
     open_child(command, shared).map_err(|error| match error {
-        // Permission: what the system says where a folder of the PATH is closed to this user and none has it.
-        SourceError::Start { error, .. }
-            if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied) =>
-        {
-            SourceError::NoFfmpeg
-        }
+        SourceError::Start { error, .. } if is_missing(&error) => SourceError::NoFfmpeg,
         other => other,
     })
+}
+
+/// Whether a program that could not be started is not installed. Where a folder of the PATH is closed to this user and none has
+/// the program, the system speaks of permission.
+pub(crate) fn is_missing(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied)
 }

@@ -29,6 +29,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use image::RgbImage;
 
 use error::SourceError;
+pub(crate) use ffmpeg::is_missing;
 pub use status::{SourceState, SourceStatus};
 pub use uri::{Source, UnknownSource};
 

@@ -155,8 +155,7 @@ impl Session {
         let transaction =
             self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         if ![self.kept, self.tried].contains(&read_counts(&transaction, &self.id)?) {
-            let problem = "is written by another program too: only one may go on with a session";
-            return Err(StoreProblem::Different(problem.to_owned()));
+            return Err(StoreProblem::Shared("a session"));
         }
         let mine = counts.minus(self.others);
         self.tried = mine;

@@ -10,6 +10,7 @@ mod words;
 use frame::{Frame, Section};
 use words::{LIMITS, MISUSE, OVERLAP};
 
+use super::counted;
 use super::html::{Table, escape, number, paragraph};
 use crate::explain::Estimator;
 use crate::heatmap::Clipping;
@@ -80,11 +81,6 @@ pub fn page(report: &Report) -> String {
         sections: &sections,
     }
     .page()
-}
-
-/// `1 face`, `2 faces`.
-fn counted(count: usize, one: &str, many: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { many })
 }
 
 /// What is resampled and counted as independent.
@@ -237,7 +233,7 @@ fn trainings(results: &Results) -> String {
     let caption = format!(
         "<strong>Networks.</strong> {} of {}; each file is named by the beginning of its checksum.",
         counted(
-            results.networks.iter().map(|network| network.trainings.len()).sum(),
+            results.networks.iter().map(|network| network.trainings.len()).sum::<usize>(),
             "training",
             "trainings"
         ),

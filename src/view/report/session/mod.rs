@@ -45,8 +45,8 @@ pub fn page(report: &SessionReport) -> String {
         lead: &format!(
             "{}, {}, {}. Heatmaps of explanations beside the regions that the muscles of each expression move.",
             counted(results.sessions, "session", "sessions"),
-            counted_large(results.visits, "visit", "visits"),
-            counted_large(results.explanations, "explanation", "explanations"),
+            counted(results.visits, "visit", "visits"),
+            counted(results.explanations, "explanation", "explanations"),
         ),
         banner: &banner(results),
         origin: if results.sessions == 1 {
@@ -59,10 +59,6 @@ pub fn page(report: &SessionReport) -> String {
     .page()
 }
 
-fn counted_large(count: u64, one: &str, many: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { many })
-}
-
 /// Says loudly where there is nothing to be seen yet.
 fn banner(results: &SessionResults) -> String {
     if results.expressions.iter().any(|row| row.heatmap.is_some()) {
@@ -70,7 +66,7 @@ fn banner(results: &SessionResults) -> String {
     }
     format!(
         "<p class=\"banner\" role=\"note\">No expression has had {} yet: there is no heatmap to show. Let <code>ferscope run</code> go on with this session.</p>\n",
-        counted_large(results.min_visits, "visit", "visits")
+        counted(results.min_visits, "visit", "visits")
     )
 }
 
@@ -101,10 +97,7 @@ fn seen(results: &SessionResults) -> String {
         ),
         (
             "Shown",
-            format!(
-                "heatmaps of at least {}",
-                counted_large(results.min_visits, "visit", "visits")
-            ),
+            format!("heatmaps of at least {}", counted(results.min_visits, "visit", "visits")),
         ),
         (
             "Clipping",
