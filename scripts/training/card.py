@@ -3,6 +3,7 @@
 import pathlib
 
 import files
+import metrics
 import networks
 
 MUST_NOT = """\
@@ -67,6 +68,53 @@ def text(name, result, folder):
     return "\n".join(lines)
 
 
+def text_of_folds(name, results, evaluations, base):
+    """The card of all trained folds of a network: `results` by fold, `evaluations` pooled over folds.
+
+    Every figure is of people whom the network that answered was not trained on.
+    """
+    settings = next(iter(results.values()))["settings"]
+    six = all("test_six_classes" in result for result in results.values())
+    places = [report["folder"] for report in evaluations]
+    header = ["fold", "pictures", "accuracy", "macro F1", *(["among the six"] if six else [])]
+    for place in places:
+        header += [f"{place}: happiness recall", f"{place}: neutral read as an expression"]
+    rows = []
+    for fold, result in results.items():
+        row = [fold, result["test"]["pictures"], *(_percent(result["test"][key]) for key in ("accuracy", "macro_f1"))]
+        row += [_percent(result["test_six_classes"]["accuracy"])] if six else []
+        for place in places:
+            path = base / f"fold-{fold}" / f"evaluation-{place}.json"
+            report = files.read_json(path) if path.exists() else {}
+            row += [_percent(report.get(key)) for key in ("happiness_recall", "false_expression_rate")]
+        rows.append(row)
+    summary = metrics.summarise([result["test"] for result in results.values()])
+    pooled = summary["pooled"]
+    classes = pooled["classes"]
+    lines = [
+        f"# {name}: {len(results)} of {settings['fold_count']} folds",
+        "",
+        "A network per fold; each answers for the people of its fold, whom it was not trained on. How they were "
+        f"trained is in the card of a fold. Accuracy {_percent(summary['accuracy']['mean'])} on average, standard "
+        f"deviation over folds {100 * summary['accuracy']['deviation']:.1f} points.",
+        "",
+        *_table(header, rows),
+        "",
+        *_measures("All folds together", pooled),
+        "",
+        "Pictures by label (row) and answer (column):",
+        "",
+        *_table(["", *classes], [[label, *row] for label, row in zip(classes, pooled["confusion"])]),
+    ]
+    for report in evaluations:
+        lines += ["", *_evaluation(report)]
+    return "\n".join([*lines, "", "## What it must not be used for", "", MUST_NOT])
+
+
+def _table(header, rows):
+    return [f"| {' | '.join(map(str, row))} |" for row in (header, ["---"] * len(header), *rows)]
+
+
 def _percent(share):
     return "-" if share is None else f"{100 * share:.1f} %"
 
@@ -86,8 +134,8 @@ def _evaluation(report):
     lines = [
         f"### On `{report['folder']}`",
         "",
-        f"{report['pictures']} pictures ({report['left_out']} more are of people whose skin is in the training pictures, "
-        f"and left out): happiness recall {_percent(report['happiness_recall'])}, neutral faces read "
+        f"{report['pictures']} pictures ({_who(report)}): happiness recall {_percent(report['happiness_recall'])}, "
+        "neutral faces read "
         f"as an expression {_percent(report['false_expression_rate'])}.",
     ]
     if report["all"]["pictures"] and len(report["all"]["recall"]) > 2:
@@ -102,6 +150,12 @@ def _evaluation(report):
             shares = f"{_percent(figures['happiness_recall'])} | {_percent(figures['false_expression_rate'])}"
             lines.append(f"| {value} | {figures['pictures']} | {shares} |")
     return lines
+
+
+def _who(report):
+    if "networks" in report:
+        return f"answered by {report['networks']} networks, each of people whose skin it was not trained on"
+    return f"{report['left_out']} more are of people whose skin is in the training pictures, and left out"
 
 
 def _forms(report):

@@ -30,24 +30,23 @@ def train_network(architecture, settings, samples, chosen_folds, fold_by_subject
     labels = numpy.array([classes.index(sample.expression) for sample in samples], int)
     base = out / f"{architecture.name}-{len(classes)}"
     files.write_text(base / "faces.csv", _faces_table(samples, fold_by_subject, base))
-    results, strange_results = [], []
     for fold in chosen_folds:
         held = folds.held_out_families(samples, settings["hold_out_families"], fold, settings["seed"])
         sets = folds.split(samples, fold, fold_by_subject, held)
         fold_settings = {**settings, "fold": fold, "held_out": sorted("/".join(pair) for pair in held)}
         folder = base / f"fold-{fold}"
         result = training.train_fold(architecture, fold_settings, faces, labels, sets, folder)
-        results.append(result["test"])
         title = f"{architecture.name}, fold {fold}: accuracy {result['test']['accuracy']:.3f}"
         figures.draw_confusion(result["test"], folder / "confusion.png", title)
         if "test_held_out_families" in result:
             strange = result["test_held_out_families"]
-            strange_results.append(strange)
             title = f"{architecture.name}, fold {fold}, unseen families: accuracy {strange['accuracy']:.3f}"
             figures.draw_confusion(strange, folder / "confusion_held_out_families.png", title)
         _finish_fold(architecture, result, samples, faces, sets, labels, folder, options, program)
-    _summarise(architecture, results, strange_results, base)
-    _pool_evaluations(classes, base, chosen_folds, options)
+    results = _finished(settings, base)
+    evaluations = _pool_evaluations(classes, base, results, options)
+    _summarise(architecture, results, base)
+    files.write_text(base / f"{base.name}.md", card.text_of_folds(base.name, results, evaluations, base))
 
 
 def _faces_table(samples, fold_by_subject, base):
@@ -101,10 +100,23 @@ def network_name(name, class_count, fold):
     return f"{name}-{class_count}-fold-{fold}"
 
 
-def _summarise(architecture, results, strange_results, base):
-    summary = {"network": architecture.name, "test": metrics.summarise(results)}
-    if strange_results:
-        summary["test_held_out_families"] = metrics.summarise(strange_results)
+def _finished(settings, base):
+    """{fold: result} of every fold with these settings, those of earlier commands too."""
+    results = {}
+    for fold in range(1, settings["fold_count"] + 1):
+        path = base / f"fold-{fold}" / "result.json"
+        if path.exists():
+            result = files.read_json(path)
+            if settings == {key: value for key, value in result["settings"].items() if key not in ("fold", "held_out")}:
+                results[fold] = result
+    return results
+
+
+def _summarise(architecture, results, base):
+    summary = {"network": architecture.name, "test": metrics.summarise([result["test"] for result in results.values()])}
+    strange = [result["test_held_out_families"] for result in results.values() if "test_held_out_families" in result]
+    if strange:
+        summary["test_held_out_families"] = metrics.summarise(strange)
     files.write_json(base / "summary.json", summary)
     pooled = summary["test"]["pooled"]
     title = f"{architecture.name}, {len(results)} folds: accuracy {summary['test']['accuracy']['mean']:.3f}"
@@ -112,10 +124,14 @@ def _summarise(architecture, results, strange_results, base):
     print(f"{title}: {base / 'summary.json'}")
 
 
-def _pool_evaluations(classes, base, chosen_folds, options):
-    """Where several folds were trained: what they say of photographs, together, in `base/evaluation-<folder>.json`."""
+def _pool_evaluations(classes, base, results, options):
+    """What the folds' networks say of photographs together, also written to `base/evaluation-<folder>.json`."""
     groups = evaluation.read_groups(options.groups) if options.groups else {}
+    evaluations = []
     for place in options.evaluate_on:
         name = f"evaluation-{pathlib.Path(place).resolve().name}.json"
-        pooled = evaluation.pool([base / f"fold-{fold}" / name for fold in chosen_folds], classes, groups)
+        reports = [base / f"fold-{fold}" / name for fold in results]
+        pooled = evaluation.pool([report for report in reports if report.exists()], classes, groups)
         files.write_json(base / name, pooled)
+        evaluations.append(pooled)
+    return evaluations

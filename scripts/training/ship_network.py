@@ -1,7 +1,7 @@
 """Puts a trained network among those ferscope ships.
 
-Copies NAME.onnx, its golden pair and its card into the models folder and writes its entry in models.toml, in place of
-an earlier one of that name. Then `ferscope models verify` must find it sound.
+Copies NAME.onnx, its golden pair, its card and that of all folds into the models folder and writes its entry in
+models.toml, in place of an earlier one of that name. Then `ferscope models verify` must find it sound.
 
     scripts/ship-network runs/weinet-7/fold-1/weinet-7-fold-1-int8-weights.onnx --name weinet-7
 """
@@ -84,6 +84,9 @@ def main():
     title = f"# {name}\n\nTrained on: {chosen.source}.\n"
     text = card.read_text().replace(f"# {card.stem}\n", title, 1)
     files.write_text(models / "cards" / f"{name}.md", text)
+    of_folds = network.parent.with_name(f"{network.parent.parent.name}.md")
+    if of_folds.is_file():
+        shutil.copyfile(of_folds, models / "cards" / f"{of_folds.stem}-folds.md")
     head, known = tables((models / "models.toml").read_text())
     known[name] = entry(described.read_text(), name, chosen.source, chosen.licence)
     files.write_text(models / "models.toml", "\n".join([head.rstrip() + "\n", *known.values()]))

@@ -55,7 +55,7 @@ class EndToEnd(unittest.TestCase):
             compare_heatmaps=0,
         )
 
-    def train(self, name, **changes):
+    def train(self, name, fold=FOLD, **changes):
         architecture = networks.find(name)
         labels = [painted.CLASSES.index(sample.expression) for sample in self.samples]
         faces = painted.faces(labels, architecture.side)
@@ -66,8 +66,8 @@ class EndToEnd(unittest.TestCase):
         ):
             settings = {**self.settings, **changes}
             samples, program = self.samples, ferscope.find()
-            runs.train_network(architecture, settings, samples, [FOLD], self.fold_by_subject, self.options, program)
-        return self.root / f"{name}-6" / f"fold-{FOLD}"
+            runs.train_network(architecture, settings, samples, [fold], self.fold_by_subject, self.options, program)
+        return self.root / f"{name}-6" / f"fold-{fold}"
 
     def check(self, folder, name):
         report = json.loads((folder / "export.json").read_text())
@@ -124,5 +124,11 @@ class EndToEnd(unittest.TestCase):
         self.check(folder, "weinet")
         whole = json.loads((folder / "result.json").read_text())["history"]
         self.assertLess(whole[-1]["loss"], whole[0]["loss"])
+        self.train("weinet", fold=2, epochs=3)
+        summary = json.loads((folder.parent / "summary.json").read_text())
+        self.assertEqual(summary["test"]["folds"], 2, "that of the earlier command too")
+        card = (folder.parent / "weinet-6.md").read_text()
+        self.assertIn("# weinet-6: 2 of 5 folds", card)
+        self.assertIn(f"All folds together, {2 * PEOPLE // 5 * 6} pictures", card)
         with self.assertRaisesRegex(Failure, "holds a run with other settings or other pictures"):
             self.train("weinet", epochs=3, learning_rate=1e-2)
