@@ -359,6 +359,15 @@ fn wrong_usage_is_exit_code_2_and_unusable_models_3() {
 }
 
 #[test]
+fn an_address_that_may_become_free_is_no_wrong_usage() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let output = ferscope(&["run", "--source", "demo", "--headless", "--listen", &address]);
+    assert!(errors(&output).contains("is in use"), "{}", errors(&output));
+    assert_eq!(code(&output), 1, "the service is started again after it, not after 2");
+}
+
+#[test]
 fn masks_are_written_as_pictures() {
     let folder = tempfile::tempdir().unwrap();
     for set in ["published", "au-centres"] {

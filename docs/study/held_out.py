@@ -1,4 +1,4 @@
-"""Writes the table of a rendered set's pictures of the people whom networks of fold 1 have not seen: python3 held_out.py set (needs numpy).
+"""Writes the table of a rendered set's pictures of the people whom networks of fold 1 have not seen: held_out.py set.
 
 The people are those of scripts/train --folds 1 with seed 0 (scripts/training/folds.py).
 """

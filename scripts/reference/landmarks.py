@@ -13,7 +13,7 @@ ending) -> [[x, y], ...].
     landmarks.py --predictor target/reference/shape_predictor_68_face_landmarks.dat \\
         --pictures demo --truth demo/truth.csv --every 10 --size 128 --grey --out tests/data/painted_faces
     landmarks.py --predictor target/reference/shape_predictor_68_face_landmarks.dat \\
-        --pictures ../shared/data/london/neutral --truth ../shared/data/london/neutral_landmarks_189.json \\
+        --pictures london/neutral --truth london/neutral_landmarks_189.json \\
         --out target/reference/london
 """
 

@@ -41,7 +41,7 @@ pub enum Failure {
     /// An input failed: exit code 1. In a batch it is told and counted, and the rest goes on.
     #[error("{0}")]
     Input(String),
-    /// A result cannot be written: exit code 1. Nothing goes on.
+    /// A result cannot be written or served: exit code 1. Nothing goes on.
     #[error("{0}")]
     Output(String),
     /// Whoever read standard output went away (`| head`): no fault, and no reason to go on.

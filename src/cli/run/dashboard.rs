@@ -36,6 +36,12 @@ pub fn start(settings: &Settings, board: &Arc<Board>) -> Result<Option<Dashboard
             complain(&format!("no dashboard: {error}"));
             Ok(None)
         }
+        // An address may come later, as after a power cut, or become free: a service is to try again.
+        Err(
+            error @ (DashboardError::InUse(_)
+            | DashboardError::Listen { .. }
+            | DashboardError::Start(_)),
+        ) => Err(Failure::Output(format!("--listen: {error}"))),
         Err(error) => Err(Failure::Usage(format!("--listen: {error}"))),
     }
 }
