@@ -207,18 +207,50 @@ fn only_what_changed_is_written() {
 fn two_programs_cannot_go_on_with_one_session() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.sqlite");
-    let (mut one, _) = Session::open(&path, &configuration()).unwrap();
-    let (mut other, _) = Session::open(&path, &configuration()).unwrap();
-    let [mine, theirs] = [1, 2].map(|seed| [(Fear, sums(Fear, 4, 0.1, seed))]);
-    let commit = |session: &mut Session, content: &[(Expression, VisitSums); 1]| {
-        session.commit(counts(content), &[(Fear, &content[0].1)])
+    let (mut session, _) = Session::open(&path, &configuration()).unwrap();
+    let other = refused(Session::open(&path, &configuration()));
+    assert!(other.contains("written by another program too"), "{other}");
+    let mine = [(Fear, sums(Fear, 4, 0.1, 1))];
+    let mut commit = || session.commit(counts(&mine), &[(Fear, &mine[0].1)]);
+    commit().unwrap();
+    // On a file system without locks the other one would have written this.
+    let set = |explanations: u64| {
+        let connection = rusqlite::Connection::open(&path).unwrap();
+        let change = "UPDATE session SET explanations = ?";
+        connection.execute(change, [explanations as i64]).unwrap();
     };
-    commit(&mut one, &mine).unwrap();
+    let before = counts(&mine).explanations;
+    set(before + 1);
     for _ in 0..2 {
-        assert!(refused(commit(&mut other, &theirs)).contains("written by another program too"));
+        assert!(refused(commit()).contains("written by another program too"));
     }
-    commit(&mut one, &mine).unwrap();
+    set(before);
+    commit().unwrap();
     assert_eq!(read_session(&path).unwrap().sums[2], mine[0].1);
+    drop(session);
+    Session::open(&path, &configuration()).unwrap();
+}
+
+#[test]
+fn a_session_that_is_written_is_read_as_of_one_moment() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.sqlite");
+    let (mut session, _) = Session::open(&path, &configuration()).unwrap();
+    let stages: Vec<_> = (1..=24).map(|visits| sums(Fear, visits, 0.1, 1)).collect();
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            for sums in &stages {
+                let now = [(Fear, sums.clone())];
+                session.commit(counts(&now), &[(Fear, &now[0].1)]).unwrap();
+            }
+        });
+        while !writer.is_finished() {
+            let content = read_session(&path).unwrap();
+            let sums = &content.sums[2];
+            assert!(*sums == VisitSums::default() || stages.contains(sums));
+            assert_eq!(content.counts().visits, sums.visits().explanations());
+        }
+    });
 }
 
 #[cfg(unix)]

@@ -4,7 +4,7 @@ use crate::expression::Expression;
 use crate::heatmap::{HeatmapError, SignedSums, VisitSums};
 use crate::store::{SessionContent, SessionCounts};
 
-/// Visits that may be open at once; more than can be followed, since the last explanations of a visit come after its end.
+/// Visits that may be open at once: more than can be followed, since the worker that follows may panic and tell no ends.
 const MOST_OPEN: usize = 32;
 
 /// The sums of all expressions, with visits that go on.

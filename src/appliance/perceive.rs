@@ -54,6 +54,8 @@ pub struct Seen {
 pub struct Candidate {
     /// Of its visit.
     pub visit: u64,
+    /// How often its visit was explained before.
+    pub explanations: u32,
     /// Output of the network that is explained.
     pub class: usize,
     /// Its expression.
@@ -69,7 +71,7 @@ impl Candidate {
         points[42..48].fill([1.0, 0.0]);
         let face = LevelledFace::new(&RgbImage::new(2, 2), &Landmarks::new(points), size)
             .expect("its eyes are a pixel apart");
-        Candidate { visit: 0, class: 0, expression: Expression::Neutral, face }
+        Candidate { visit: 0, explanations: 0, class: 0, expression: Expression::Neutral, face }
     }
 
     /// Becomes a copy of `other`, without memory of its own.
@@ -78,6 +80,7 @@ impl Candidate {
     /// When its face has another size.
     pub fn copy_from(&mut self, other: &Self) {
         self.visit = other.visit;
+        self.explanations = other.explanations;
         self.class = other.class;
         self.expression = other.expression;
         self.face.copy_from(&other.face);
@@ -157,6 +160,7 @@ impl Perceiver {
             if face.verdict.is_ok() && track.explanations < fewest {
                 fewest = track.explanations;
                 self.candidate.visit = face.visit;
+                self.candidate.explanations = fewest;
                 self.candidate.class = face.class;
                 self.candidate.expression = face.expression;
                 self.candidate.face.copy_from(&self.levelled);
@@ -193,11 +197,11 @@ impl Perceiver {
         problem.map_or(Ok(()), Err)
     }
 
-    /// Tells that the last candidate was taken to be explained.
-    pub fn taken(&mut self) {
-        let visit = self.candidate.visit;
-        for track in self.tracker.tracks_mut().iter_mut().filter(|track| track.number == visit) {
-            track.explanations += 1;
+    /// Tells that the last candidate is going to be explained, in place of one of the visit `displaced`.
+    pub fn taken(&mut self, displaced: Option<u64>) {
+        for track in self.tracker.tracks_mut() {
+            track.explanations += u32::from(track.number == self.candidate.visit);
+            track.explanations -= u32::from(displaced == Some(track.number));
         }
     }
 

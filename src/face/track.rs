@@ -10,7 +10,7 @@ use heapless::Vec;
 
 use super::{Detection, Landmarks, Point};
 
-/// The most faces followed at once; the largest ones are.
+/// The most faces followed at once: those that came first, and of those that come together the largest.
 pub const MOST_TRACKS: usize = 8;
 /// The most classes whose probabilities are smoothed.
 pub const MOST_CLASSES: usize = 8;
@@ -41,7 +41,7 @@ pub struct Track {
     pub probabilities: Probabilities,
     /// The same, smoothed over time.
     pub smoothed_probabilities: Probabilities,
-    /// How often it was taken to be explained; counted by the caller.
+    /// How often it was explained; counted by the caller.
     pub explanations: u32,
     speed: [Point; 68],
     seen: f64,

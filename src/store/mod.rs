@@ -169,6 +169,8 @@ impl Store {
         if verdict != "ok" {
             return Err(store.refuse(StoreProblem::Damaged(verdict)));
         }
+        // All that is read is of one moment, also while the study goes on.
+        store.connection.execute_batch("BEGIN").map_err(|error| store.refuse(error))?;
         Ok(store)
     }
 

@@ -85,7 +85,8 @@ impl Accumulating {
             Kept::Session(opened) => {
                 let (session, content) = *opened;
                 let counts = content.counts();
-                let keeper = Keeper { session: Some(session), ..Keeper::default() };
+                let committed = counts.explanations;
+                let keeper = Keeper { session: Some(session), committed, ..Keeper::default() };
                 (keeper, Accumulator::new(content.sums, counts))
             }
             Kept::Later(path, configuration) => {
@@ -112,6 +113,7 @@ impl Accumulating {
 
     /// Works until nobody hands anything on any more.
     pub fn run(&mut self, shared: &Shared, messages: &Receiver<Message>) -> Result<(), String> {
+        self.publish_store(shared);
         loop {
             shared.accumulate_beat.beat();
             match messages.recv_timeout(TICK) {
@@ -127,6 +129,7 @@ impl Accumulating {
             }
         }
         self.commit(shared, true);
+        shared.has_committed.store(true, Relaxed);
         self.publish(shared);
         // Who waits for the end of the frames learns it now.
         shared.board.stop();

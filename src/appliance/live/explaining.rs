@@ -10,7 +10,7 @@ use super::super::events::Event;
 use super::super::paced::{Paced, Step};
 use super::super::perceive::Candidate;
 use super::super::timing::{Rate, Stage};
-use super::{Cores, LastExplanation, Message, Samples, Shared, TICK, available_cores, put_stage};
+use super::{Cores, LastExplanation, Message, Samples, Shared, TICK, put_stage};
 use crate::explain::{self, COMPACTNESS, Design, Estimator, Pair, SEGMENTS, SampleChoice, slic};
 use crate::network::{Network, NetworkError, NetworkProblem};
 use crate::random::Stream;
@@ -97,7 +97,7 @@ impl Explainer {
                 Cores::Fixed(cores) => cores,
                 Cores::Auto => {
                     let load = f32::from_bits(shared.perceive_load.load(Relaxed));
-                    (available_cores() as f64 - f64::from(load)).max(0.25)
+                    (lanes - f64::from(load)).max(0.25)
                 }
             };
             Some((lanes / allowed - 1.0).max(0.0))
@@ -167,20 +167,19 @@ pub fn explain_faces(
     let mut ends = &channels.ends;
     loop {
         shared.explain_beat.beat();
-        // The perceive worker has ended, and so has every visit, when both are closed.
-        select! {
-            recv(ends) -> end => match end {
-                Ok(visit) => { let _ = channels.tell.send(Message::Ended(visit)); }
-                Err(_) => ends = &never,
-            },
-            recv(channels.candidates) -> candidate => {
-                let Ok(candidate) = candidate else { break };
+        let Some(Work { candidate, ended }) = next_work(channels, &mut ends, &never) else { break };
+        let result = match candidate {
+            Some(candidate) => {
                 let result = explain_candidate(shared, explainer, &candidate, &channels.tell);
                 let _ = channels.free.try_send(candidate);
-                result.map_err(|error| error.to_string())?;
-            },
-            default(TICK) => {}
+                result.map_err(|error| error.to_string())
+            }
+            None => Ok(()),
+        };
+        if let Some(visit) = ended {
+            end_visit(shared, channels, visit);
         }
+        result?;
         let per_minute =
             60.0 * explainer.rate.per_second(shared.began.elapsed().as_secs_f64(), 60.0);
         let samples = explainer.samples(shared);
@@ -197,9 +196,44 @@ pub fn explain_faces(
         }
     }
     while let Ok(visit) = channels.ends.try_recv() {
-        let _ = channels.tell.send(Message::Ended(visit));
+        end_visit(shared, channels, visit);
     }
     Ok(())
+}
+
+/// What is to be done: a face to explain, then a visit that has ended.
+struct Work {
+    candidate: Option<Box<Candidate>>,
+    ended: Option<u64>,
+}
+
+/// Waits a tick for something to do. Nothing when the perceive worker has ended, and so has every visit.
+fn next_work<'a>(
+    channels: &ExplainChannels,
+    ends: &mut &'a Receiver<u64>,
+    never: &'a Receiver<u64>,
+) -> Option<Work> {
+    let idle = Work { candidate: None, ended: None };
+    select! {
+        recv(ends) -> end => match end {
+            // The face that waits was offered before that visit ended, and may be of it: no explanation comes after its visit's end.
+            Ok(visit) => Some(Work { candidate: channels.candidates.try_recv().ok(), ended: Some(visit) }),
+            Err(_) => {
+                *ends = never;
+                Some(idle)
+            }
+        },
+        recv(channels.candidates) -> candidate => {
+            candidate.ok().map(|candidate| Work { candidate: Some(candidate), ended: None })
+        }
+        default(TICK) => Some(idle),
+    }
+}
+
+fn end_visit(shared: &Shared, channels: &ExplainChannels, visit: u64) {
+    // It may have been explained since it ended.
+    shared.forget_face(visit);
+    let _ = channels.tell.send(Message::Ended(visit));
 }
 
 fn explain_candidate(
@@ -251,4 +285,36 @@ fn explain_candidate(
         let _ = tell.send(Message::Explained { visit, expression, map: explained.map });
     }
     failure
+}
+
+#[cfg(test)]
+mod tests {
+    use crossbeam_channel::bounded;
+
+    use super::*;
+
+    #[test]
+    fn no_face_is_explained_after_the_end_of_its_visit() {
+        for _ in 0..100 {
+            let (offer, candidates) = bounded(1);
+            let (tell_end, ends) = bounded(2);
+            let (free, _empty) = bounded(1);
+            let (tell, _messages) = bounded(1);
+            let channels = ExplainChannels { candidates, free, ends, tell };
+            let never = crossbeam_channel::never();
+            let mut ends = &channels.ends;
+            let mut next = || next_work(&channels, &mut ends, &never);
+            offer.send(Box::new(Candidate { visit: 1, ..Candidate::blank(8) })).unwrap();
+            tell_end.send(1).unwrap();
+            let first = next().unwrap();
+            assert_eq!(first.candidate.unwrap().visit, 1);
+            if first.ended.is_none() {
+                let second = next().unwrap();
+                assert_eq!((second.candidate.is_none(), second.ended), (true, Some(1)));
+            }
+            drop((offer, tell_end));
+            // Both are closed: at most one look finds that out for either.
+            assert!(next().is_none() || next().is_none());
+        }
+    }
 }

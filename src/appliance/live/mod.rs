@@ -13,7 +13,7 @@ mod accumulating;
 mod explaining;
 mod perceiving;
 
-use std::sync::atomic::{AtomicU32, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -44,6 +44,8 @@ const TICK: Duration = Duration::from_millis(50);
 const BOARD_PERIOD: Duration = Duration::from_secs(1);
 /// Ends of visits that wait while a face is explained.
 const WAITING_ENDS: usize = 256;
+/// Workers that have nothing to commit are waited for no longer when all ends.
+const LONGEST_TIDYING: Duration = Duration::from_millis(900);
 /// A worker without a sign of life for so long hangs. The longest steps are a commit to a slow disk and a few samples of a large network.
 const LONGEST_SILENCE: Duration = Duration::from_secs(20);
 
@@ -141,9 +143,16 @@ struct Shared {
     perceive_beat: Heartbeat,
     explain_beat: Heartbeat,
     accumulate_beat: Heartbeat,
+    /// All that was learnt is written, or its writing was tried for the last time.
+    has_committed: AtomicBool,
 }
 
 impl Shared {
+    /// Nobody's face stays behind.
+    fn forget_face(&self, visit: u64) {
+        self.last_explanation().take_if(|last| last.visit == visit);
+    }
+
     fn last_explanation(&self) -> MutexGuard<'_, Option<Arc<LastExplanation>>> {
         self.last_explanation.lock().unwrap_or_else(|poison| poison.into_inner())
     }
@@ -189,20 +198,20 @@ impl Live {
             perceive_beat: Heartbeat::default(),
             explain_beat: Heartbeat::default(),
             accumulate_beat: Heartbeat::default(),
+            has_committed: AtomicBool::new(false),
             options,
         });
         let (give_view, views) = bounded(1);
         let (offer, candidates) = bounded(1);
-        // One being filled, one waiting, one being explained.
-        let (free, empty) = bounded(3);
-        (0..3).for_each(|_| free.send(Box::new(Candidate::blank(size))).expect("there is room"));
+        // One that waits to be explained, or is filled in its place, and one being explained.
+        let (free, empty) = bounded(2);
+        (0..2).for_each(|_| free.send(Box::new(Candidate::blank(size))).expect("there is room"));
         let (tell_end, ends) = bounded(WAITING_ENDS);
         let (tell, messages) = bounded(4);
         let perceive = PerceiveChannels {
             offer,
             take_back: candidates.clone(),
             empty,
-            free: free.clone(),
             tell_end,
             give_view,
             drop_view: views.clone(),
@@ -259,21 +268,32 @@ impl Live {
         self.workers.iter().all(JoinHandle::is_finished)
     }
 
-    /// Ends all workers, everything committed. Waits until the last has ended, or `patience` is over.
+    /// Ends all workers. Waits until everything is committed, which is a matter of milliseconds unless the disk is slow, but no longer than
+    /// `patience`; and for workers that have nothing to commit no longer than a second.
     ///
     /// # Errors
-    /// Why the loop was given up, if it was.
+    /// Why the loop was given up, if it was; or that what was learnt last could not be committed in time.
     pub fn finish(self, patience: Duration) -> Result<(), String> {
         self.shared.board.stop();
         let began = Instant::now();
-        while !self.has_ended() && began.elapsed() < patience {
+        let has_committed = || self.shared.has_committed.load(Relaxed);
+        while !self.has_ended()
+            && began.elapsed() < if has_committed() { LONGEST_TIDYING } else { patience }
+        {
             // Whoever waits with a full channel of views goes on.
             while let Ok(view) = self.views.try_recv() {
                 self.recycle(view.frame);
             }
             std::thread::sleep(Duration::from_millis(2));
         }
-        self.shared.supervisor.failure().map_or(Ok(()), Err)
+        match self.shared.supervisor.failure() {
+            Some(failure) => Err(failure),
+            None if !has_committed() => Err(format!(
+                "what was learnt last could not be written in {:.0} s, and is lost",
+                began.elapsed().as_secs_f64()
+            )),
+            None => Ok(()),
+        }
     }
 }
 

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, TrySendError};
 
 use super::super::FaceFinder;
-use super::super::board::Board;
 use super::super::events::Event;
 use super::super::gate::Refusal;
 use super::super::perceive::{Candidate, Perceiver, Seen};
@@ -22,7 +21,6 @@ pub struct PerceiveChannels {
     pub offer: Sender<Box<Candidate>>,
     pub take_back: Receiver<Box<Candidate>>,
     pub empty: Receiver<Box<Candidate>>,
-    pub free: Sender<Box<Candidate>>,
     pub tell_end: Sender<u64>,
     pub give_view: Sender<View>,
     pub drop_view: Receiver<View>,
@@ -34,19 +32,32 @@ pub fn perceive_frames(
     classifier: Network,
     channels: &PerceiveChannels,
 ) -> Result<(), String> {
-    let board = &shared.board;
     let last_visit = shared.last_visit.load(Relaxed);
     let mut perceiver = Perceiver::new(finder, classifier, shared.options.gate, last_visit);
+    let result = look_on(shared, &mut perceiver, channels);
+    // The end of the frames is the end of it all, once the last face is explained. After a failure the next perceiver knows nobody.
+    perceiver.forget(|visit| end_visit(shared, channels, visit));
+    result
+}
+
+fn end_visit(shared: &Shared, channels: &PerceiveChannels, visit: u64) {
+    // While hundreds of ends wait, the loop of explanations hangs, and is watched for that.
+    let _ = channels.tell_end.try_send(visit);
+    shared.forget_face(visit);
+    shared.events.send(|| Event::VisitEnded { visit });
+}
+
+/// Looks at frame after frame until there are no more.
+fn look_on(
+    shared: &Shared,
+    perceiver: &mut Perceiver,
+    channels: &PerceiveChannels,
+) -> Result<(), String> {
+    let board = &shared.board;
     let mut seen = Seen::default();
     let mut stages = PerceiveStages::default();
     let mut last_frame = Instant::now();
-    let end = |visit| {
-        // While hundreds of ends wait, the loop of explanations hangs, and is watched for that.
-        let _ = channels.tell_end.try_send(visit);
-        // Nobody's face stays behind.
-        shared.last_explanation().take_if(|last| last.visit == visit);
-        shared.events.send(|| Event::VisitEnded { visit });
-    };
+    let end = |visit| end_visit(shared, channels, visit);
     while !board.is_stopping() {
         shared.perceive_beat.beat();
         let frame = match shared.capture.next(TICK) {
@@ -71,51 +82,64 @@ pub fn perceive_frames(
         let now = (frame.captured - shared.began.min(frame.captured)).as_secs_f64();
         let candidate =
             perceiver.look(now, &frame.picture, &mut seen).map_err(|error| error.to_string())?;
-        let offered = candidate.is_some_and(|candidate| offer(channels, candidate, board));
-        if offered {
-            perceiver.taken();
+        let offer = candidate.map_or(Offer::Refused, |candidate| offer(channels, candidate));
+        match offer {
+            Offer::Refused => {}
+            Offer::Taken => perceiver.taken(None),
+            Offer::InPlaceOf(visit) => {
+                board.update(|status| status.refusals.count(Refusal::Busy));
+                perceiver.taken(Some(visit));
+            }
         }
         seen.ended.iter().for_each(|&visit| end(visit));
-        note(shared, &seen, offered, frame.number);
+        note(shared, &seen, offer != Offer::Refused, frame.number);
         stages.add(&seen, start.elapsed(), frame.captured.elapsed());
         stages.publish(shared);
         show(shared, channels, frame, &seen);
     }
-    perceiver.forget(end);
-    // The end of the frames is the end of it all, once the last face is explained.
     Ok(())
 }
 
-/// Hands a face on to be explained, in place of an older one that waits; false when there is nothing to hand it on in.
-fn offer(channels: &PerceiveChannels, candidate: &Candidate, board: &Board) -> bool {
-    let mut room = match channels.empty.try_recv() {
-        Ok(room) => room,
-        Err(_) => match channels.take_back.try_recv() {
-            Ok(older) => {
-                board.update(|status| status.refusals.count(Refusal::Busy));
-                older
-            }
-            Err(_) => return false,
-        },
-    };
-    room.copy_from(candidate);
-    match channels.offer.try_send(room) {
-        Ok(()) => true,
-        Err(TrySendError::Full(room) | TrySendError::Disconnected(room)) => {
-            // The one that waits is older: it gives way.
-            if let Ok(older) = channels.take_back.try_recv() {
-                board.update(|status| status.refusals.count(Refusal::Busy));
-                let _ = channels.free.try_send(older);
-            }
-            match channels.offer.try_send(room) {
-                Ok(()) => true,
-                Err(TrySendError::Full(room) | TrySendError::Disconnected(room)) => {
-                    let _ = channels.free.try_send(room);
-                    false
-                }
-            }
+/// What becomes of a face that is offered to be explained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Offer {
+    /// Another one waits.
+    Refused,
+    Taken,
+    /// Of one of that visit, which waited.
+    InPlaceOf(u64),
+}
+
+/// Hands a face on to be explained, in place of an older one that waits; unless that is of another visit, which was explained no more often:
+/// who is seen well in one frame of ten has a turn beside who is seen well in all.
+fn offer(channels: &PerceiveChannels, candidate: &Candidate) -> Offer {
+    let waiting = channels.take_back.try_recv().ok();
+    let (mut room, offer) = match waiting {
+        Some(waiting)
+            if waiting.visit != candidate.visit
+                && waiting.explanations <= candidate.explanations =>
+        {
+            // There is room: nobody else puts anything there.
+            let _ = channels.offer.try_send(waiting);
+            return Offer::Refused;
         }
+        Some(waiting) => {
+            let displaced = waiting.visit;
+            (waiting, Offer::InPlaceOf(displaced))
+        }
+        // An explanation that panicked has kept its box.
+        None => {
+            let room = channels.empty.try_recv();
+            (room.unwrap_or_else(|_| Box::new(candidate.clone())), Offer::Taken)
+        }
+    };
+    let waited = room.explanations;
+    room.copy_from(candidate);
+    if offer == Offer::InPlaceOf(candidate.visit) {
+        // It had counted already.
+        room.explanations = waited;
     }
+    channels.offer.try_send(room).map_or(Offer::Refused, |()| offer)
 }
 
 /// Counts and tells what was seen.
@@ -215,5 +239,53 @@ impl PerceiveStages {
                 put_stage(&mut status.stages, time);
             }
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crossbeam_channel::bounded;
+
+    use super::*;
+
+    /// The channels, where frees of boxes go, and what is to be explained.
+    fn channels() -> (PerceiveChannels, Sender<Box<Candidate>>, Receiver<Box<Candidate>>) {
+        let (offer, candidates) = bounded(1);
+        let (free, empty) = bounded(2);
+        (0..2).for_each(|_| free.send(Box::new(Candidate::blank(8))).unwrap());
+        let (give_view, drop_view) = bounded(1);
+        let (tell_end, _) = bounded(1);
+        let take_back = candidates.clone();
+        let channels = PerceiveChannels { offer, take_back, empty, tell_end, give_view, drop_view };
+        (channels, free, candidates)
+    }
+
+    fn candidate(visit: u64, explanations: u32) -> Candidate {
+        Candidate { visit, explanations, ..Candidate::blank(8) }
+    }
+
+    #[test]
+    fn the_newest_face_of_the_visit_explained_least_waits() {
+        let (channels, _free, candidates) = channels();
+        assert_eq!(offer(&channels, &candidate(1, 0)), Offer::Taken);
+        assert_eq!(offer(&channels, &candidate(2, 0)), Offer::Refused, "it came later");
+        // Its own newer face, which counts the one that waits.
+        assert_eq!(offer(&channels, &candidate(1, 1)), Offer::InPlaceOf(1));
+        let waiting = candidates.recv().unwrap();
+        assert_eq!((waiting.visit, waiting.explanations), (1, 0));
+        // While it is explained.
+        assert_eq!(offer(&channels, &candidate(1, 1)), Offer::Taken);
+        assert_eq!(offer(&channels, &candidate(2, 0)), Offer::InPlaceOf(1));
+        assert_eq!(offer(&channels, &candidate(1, 1)), Offer::Refused);
+        assert_eq!(candidates.recv().unwrap().visit, 2);
+    }
+
+    #[test]
+    fn boxes_that_panics_took_are_made_anew() {
+        let (channels, _free, candidates) = channels();
+        for visit in 1..=5 {
+            assert_eq!(offer(&channels, &candidate(visit, 0)), Offer::Taken);
+            drop(candidates.recv().unwrap());
+        }
     }
 }

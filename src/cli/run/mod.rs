@@ -27,7 +27,7 @@ use super::Failure;
 use super::instrument::{
     LIVE_DETECTOR, classifier_failure, demo_folder, landmark_model, models_folder,
 };
-use super::output::{complain, create_folder_of, print};
+use super::output::{complain, create_folder_of, print, print_error};
 use crate::appliance::{
     Board, Cores, DEFAULT_EPSILON, DEFAULT_NETWORK, Events, Kept, Live, LiveOptions, Options,
     Samples, Status, StoreState, find_classifier, open_session,
@@ -44,8 +44,8 @@ const TICK: Duration = Duration::from_millis(50);
 const WINDOW_TICK: Duration = Duration::from_millis(33);
 /// The least rest between two looks, however long drawing takes.
 const LEAST_REST: Duration = Duration::from_millis(3);
-/// The longest that ending takes: everything is committed by then, or the disk does not answer.
-const LONGEST_GOODBYE: Duration = Duration::from_millis(900);
+/// The longest that ending takes: everything is committed by then, or the disk does not answer. systemd kills after 10 s.
+const LONGEST_GOODBYE: Duration = Duration::from_secs(8);
 /// Of pictures and videos, unless said; the demo is a film of 4 frames a second.
 const FRAMES_PER_SECOND: f64 = 30.0;
 const DEMO_FRAMES_PER_SECOND: f64 = 4.0;
@@ -121,7 +121,13 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     if let Some(publisher) = publisher {
         publisher.finish();
     }
-    print(&summary(&board.status(), settings.session.as_deref()))?;
+    let session = settings.session.as_deref().filter(|_| result.is_ok());
+    let text = summary(&board.status(), session);
+    // Standard output may be for events alone.
+    match settings.events.as_deref() {
+        Some("-") => print_error(text.trim_end()),
+        _ => print(&text)?,
+    }
     match result {
         Ok(()) => Ok(ExitCode::SUCCESS),
         Err(problem) => Err(Failure::Output(problem)),
@@ -276,6 +282,8 @@ fn session(settings: &Settings, options: &LiveOptions) -> Result<(ModelSpec, Kep
         let remedy = match error.problem {
             StoreProblem::Different(_) => ": choose another --session, or the same settings",
             StoreProblem::Kind(..) | StoreProblem::Foreign => ": choose another --session",
+            // The other one may end: a service tries again.
+            StoreProblem::Shared(_) => return Failure::Output(error.to_string()),
             _ => "",
         };
         Failure::Usage(format!("{error}{remedy}"))

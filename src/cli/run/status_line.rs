@@ -16,6 +16,7 @@ const TERMINAL_PERIOD: Duration = Duration::from_millis(500);
 pub struct StatusLine {
     is_terminal: bool,
     last: Option<Instant>,
+    last_look: Option<Instant>,
     state: (SourceState, bool),
 }
 
@@ -25,6 +26,7 @@ impl StatusLine {
         StatusLine {
             is_terminal: std::io::stderr().is_terminal(),
             last: None,
+            last_look: None,
             state: (SourceState::Waiting, false),
         }
     }
@@ -34,9 +36,10 @@ impl StatusLine {
         let period = if self.is_terminal { TERMINAL_PERIOD } else { PLAIN_PERIOD };
         let is_due = self.last.is_none_or(|last| last.elapsed() >= period);
         // Asking for the whole state is not for every tick.
-        if !is_due && self.last.is_some_and(|last| last.elapsed() < TERMINAL_PERIOD) {
+        if !is_due && self.last_look.is_some_and(|last| last.elapsed() < TERMINAL_PERIOD) {
             return;
         }
+        self.last_look = Some(Instant::now());
         let status = board.status();
         let state = (status.source.state, status.paused);
         if !is_due && state == self.state {

@@ -39,13 +39,15 @@ pub struct Session {
     tried: SessionCounts,
     /// Hashes of the parts that are in the file.
     written: BTreeMap<(Expression, Part), u64>,
+    /// Held while the session is open. Behind the connection, to be closed after it: closing any handle of a file takes SQLite's own locks.
+    _only_one: std::fs::File,
 }
 
 impl Session {
     /// Goes on with the session at `path`, or begins one where there is none; hands on what it holds.
     ///
     /// # Errors
-    /// When the file is of another configuration, which the error tells, foreign, damaged, or cannot be written.
+    /// When the file is of another configuration, which the error tells, foreign, damaged, open in another program, or cannot be written.
     pub fn open(
         path: &Path,
         configuration: &SessionConfiguration,
@@ -57,6 +59,7 @@ impl Session {
                 &BTreeMap::from([(new_id(), SessionCounts::default())]),
             )?;
         }
+        let only_one = lock(path).map_err(|problem| refuse(path, problem))?;
         let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         // SQLite would open it all the same, and fail with every commit.
         if connection.is_readonly("main").map_err(|error| refuse(path, error))? {
@@ -86,7 +89,8 @@ impl Session {
         };
         prepare().map_err(|problem| refuse(path, problem))?;
         let (path, written) = (path.to_owned(), BTreeMap::new());
-        Ok((Session { connection, path, id, others, kept: mine, tried: mine, written }, content))
+        let (kept, tried, _only_one) = (mine, mine, only_one);
+        Ok((Session { connection, path, id, others, kept, tried, written, _only_one }, content))
     }
 
     fn create(
@@ -177,11 +181,6 @@ impl Session {
         Ok(())
     }
 
-    /// Where it lies.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// The id of this session.
     pub fn id(&self) -> &str {
         &self.id
@@ -193,6 +192,23 @@ impl Drop for Session {
     fn drop(&mut self) {
         let _ = self.connection.pragma_update(None, "journal_mode", "delete");
     }
+}
+
+/// Sees to it that one program at a time goes on with a session; readers are not hindered. The system opens the lock when the program
+/// ends, however it does.
+fn lock(path: &Path) -> std::result::Result<std::fs::File, StoreProblem> {
+    let file = std::fs::File::open(path)?;
+    #[cfg(unix)]
+    {
+        use rustix::fs::{FlockOperation, flock};
+        // Where a file system has no locks, commits see what another program wrote.
+        if flock(&file, FlockOperation::NonBlockingLockExclusive)
+            == Err(rustix::io::Errno::WOULDBLOCK)
+        {
+            return Err(StoreProblem::Shared("a session"));
+        }
+    }
+    Ok(file)
 }
 
 /// 128 random bits, which name no machine and no moment.

@@ -34,7 +34,7 @@ impl Part {
         }
     }
 
-    /// How many maps it holds: what tells whether it has changed.
+    /// How many maps it holds.
     pub(super) fn maps(self, sums: &VisitSums) -> u64 {
         match self {
             Part::Visits => sums.visits().explanations(),

@@ -116,6 +116,8 @@ pub(super) fn read_counts(connection: &Connection, id: &str) -> rusqlite::Result
 pub(super) fn read_content(
     connection: &Connection,
 ) -> std::result::Result<SessionContent, StoreProblem> {
+    // The many parts are of one moment, also while another program commits.
+    let connection = &connection.unchecked_transaction()?;
     let mut statement = connection.prepare("SELECT name, value FROM configuration")?;
     let values = statement
         .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
