@@ -41,7 +41,8 @@ impl Correlation {
             Self::Equation4 => i128::from(products(a, b)),
             Self::MeanCentred => a.len() as i128 * i128::from(products(a, b)) - sum(a) * sum(b),
         };
-        let norm = (moment(a, a) as f64).sqrt() * (moment(b, b) as f64).sqrt();
+        // One root of both: that of a square is exact, the square of a root is not.
+        let norm = (moment(a, a) as f64 * moment(b, b) as f64).sqrt();
         if norm == 0.0 {
             return 0.0;
         }
@@ -79,4 +80,22 @@ pub fn pearson(a: &[f32], b: &[f32]) -> f64 {
     }
     // One root of the product: of equal squares it is exact, so two equal images have the coefficient 1.
     (product / (square_a * square_b).sqrt()).clamp(-1.0, 1.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::Stream;
+
+    #[test]
+    fn equal_maps_are_at_no_distance() {
+        let mut stream = Stream::new(0, "maps", "test");
+        for size in 2..200 {
+            let mut map: Vec<u8> = (0..size).map(|_| stream.below(256) as u8).collect();
+            map[..2].copy_from_slice(&[1, 2]);
+            for correlation in [Correlation::Equation4, Correlation::MeanCentred] {
+                assert_eq!(correlation.of(&map, &map), 1.0, "{correlation} of {size} pixels");
+            }
+        }
+    }
 }

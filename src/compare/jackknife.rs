@@ -7,7 +7,8 @@
 const STUDENT_95: [f64; 9] = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262];
 
 /// A 95 % interval of `figure` from the same figure without each of the groups: the delete-a-group jackknife (Shao and Wu 1989; Kott
-/// 2001) with Student's t for so many groups, kept within `0..1`, where shares lie. None of fewer than three groups.
+/// 2001) with Student's t for so many groups, kept within `0..1`, where shares lie. None of fewer than three groups or more
+/// than ten.
 ///
 /// Groups are taken as equally large. Groups of one observation make it the ordinary jackknife, which is too narrow for figures behind a
 /// threshold; with several in each it is sound.
@@ -16,10 +17,10 @@ pub fn jackknife_interval(figure: f64, without_a_group: &[f64]) -> Option<[f64; 
     if groups < 3 {
         return None;
     }
+    let student = STUDENT_95.get(groups - 2)?;
     let mean = without_a_group.iter().sum::<f64>() / groups as f64;
     let squares: f64 = without_a_group.iter().map(|value| (value - mean).powi(2)).sum();
     let error = ((groups - 1) as f64 / groups as f64 * squares).sqrt();
-    let student = STUDENT_95.get(groups - 2).copied().unwrap_or(1.96);
     let reach = student * error;
     Some([(figure - reach).max(0.0), (figure + reach).min(1.0)])
 }

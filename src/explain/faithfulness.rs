@@ -10,21 +10,21 @@ use crate::random::Stream;
 
 /// The probability of a class while superpixels are hidden or shown one after another; `count + 1` numbers each.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Curves {
+struct Curves {
     /// With the first k superpixels of the order hidden (black, as in LIME's samples), k = 0 to all.
-    pub deletion: Vec<f32>,
+    deletion: Vec<f32>,
     /// With only the first k superpixels of the order visible, k = 0 to all.
-    pub insertion: Vec<f32>,
+    insertion: Vec<f32>,
 }
 
 impl Curves {
     /// Area under the deletion curve, the abscissa being the share of superpixels hidden: 0 to 1, the lower the more faithful.
-    pub fn deletion_area(&self) -> f64 {
+    fn deletion_area(&self) -> f64 {
         area(&self.deletion)
     }
 
     /// Area under the insertion curve, the abscissa being the share of superpixels shown: 0 to 1, the higher the more faithful.
-    pub fn insertion_area(&self) -> f64 {
+    fn insertion_area(&self) -> f64 {
         area(&self.insertion)
     }
 }
@@ -58,27 +58,6 @@ pub fn random_order(count: usize, stream: &mut Stream) -> Vec<usize> {
     let mut order: Vec<usize> = (0..count).collect();
     stream.shuffle(&mut order);
     order
-}
-
-/// Deletion and insertion curves of one class of one crop, `order` naming the superpixels from the most relevant on and
-/// `class` being the index of the network's output.
-///
-/// Cost: two evaluations of the network per superpixel.
-///
-/// # Errors
-/// When the network cannot be evaluated.
-///
-/// # Panics
-/// When the superpixels are not of the crop's size, the order does not name each of them once, or there is no such class.
-pub fn curves(
-    classifier: &mut dyn Classifier,
-    crop: &GrayImage,
-    superpixels: &Superpixels,
-    order: &[usize],
-    class: usize,
-) -> Result<Curves, NetworkError> {
-    let mut curves = curves_of(classifier, crop, superpixels, &[order.to_vec()], class)?;
-    Ok(curves.swap_remove(0))
 }
 
 /// How faithful the weights of an explanation ([`super::Surrogate::weights`], one per superpixel) are to the network, beside
@@ -224,6 +203,17 @@ mod tests {
 
     fn stream() -> Stream {
         Stream::new(1, "faithfulness", "test")
+    }
+
+    fn curves(
+        network: &mut Linear,
+        crop: &GrayImage,
+        superpixels: &Superpixels,
+        order: &[usize],
+        class: usize,
+    ) -> Result<Curves, NetworkError> {
+        curves_of(network, crop, superpixels, &[order.to_vec()], class)
+            .map(|mut curves| curves.swap_remove(0))
     }
 
     /// Of the superpixels' numbers: 0.125, -0.25, 0.5, 0.

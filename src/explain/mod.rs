@@ -14,7 +14,7 @@ mod surrogate;
 use image::GrayImage;
 
 pub use design::{Design, DesignError};
-pub use faithfulness::{Curves, Faithfulness, curves, faithfulness, order_by_weight, random_order};
+pub use faithfulness::{Faithfulness, faithfulness, order_by_weight, random_order};
 pub use imitation::MOST_SAMPLES as MOST_IMITATED_SAMPLES;
 pub use sample_choice::{LADDER as SAMPLE_LADDER, Pair, SampleChoice};
 pub use slic::{COMPACTNESS, SEGMENTS, slic};

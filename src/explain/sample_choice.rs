@@ -127,6 +127,8 @@ impl Mean {
     fn add(&mut self, value: f64) {
         let value = match self.count {
             0..FEWEST_PAIRS => value,
+            // Nothing is learnt from zeros about how far others may lie.
+            _ if self.value == 0.0 => value,
             _ => value.min(LARGEST_OUTLIER * self.value),
         };
         self.count = (self.count + 1).min(MEMORY);
@@ -260,6 +262,14 @@ mod tests {
             choice.add_pair(Pair::OtherCrop, 64, 1.0);
         }
         assert_eq!(choice.samples(), LADDER[0]);
+    }
+
+    #[test]
+    fn a_mean_of_zeros_learns_when_something_else_comes() {
+        let mut mean = Mean::default();
+        (0..2 * FEWEST_PAIRS).for_each(|_| mean.add(0.0));
+        mean.add(0.9);
+        assert_eq!(mean.value, 0.9 / f64::from(2 * FEWEST_PAIRS + 1));
     }
 
     #[test]

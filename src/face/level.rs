@@ -5,7 +5,7 @@ use image::{GrayImage, RgbImage};
 use super::{Landmarks, Point, settle};
 
 /// Where the eye centres stand in a levelled crop, as shares of its side: where they stand in the standard face's 224 x 250
-/// part, so that training, run time and standard face agree.
+/// part, within half a pixel of 224. Networks are trained on crops of exactly these.
 const EYE_LEFT_X: f64 = 0.311;
 const EYE_RIGHT_X: f64 = 0.673;
 const EYE_Y: f64 = 0.317;

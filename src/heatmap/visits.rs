@@ -169,17 +169,13 @@ impl VisitSums {
 
     /// For each group that has visits: the mean signed map of all visits but its own. Nothing unless two groups have visits.
     pub fn means_without_a_group(&self) -> impl Iterator<Item = Vec<f32>> + '_ {
-        let with_visits = |&group: &usize| self.groups[group].maps > 0;
-        let is_enough = (0..GROUPS).filter(with_visits).count() > 1;
-        (0..GROUPS).filter(with_visits).filter(move |_| is_enough).map(|left_out| {
-            let mut others = SignedSums::default();
-            for (number, group) in self.groups.iter().enumerate() {
-                if number != left_out {
-                    others.merge(group).expect("together they fit into `visits`");
-                }
-            }
-            others.mean().expect("another group has visits")
-        })
+        let all = self.visits.explanations();
+        let others = move |group: &SignedSums| {
+            let divisor = (all - group.maps) as f64 * SCALE;
+            let pairs = self.visits.signed.iter().zip(&group.signed);
+            pairs.map(|(&all, &own)| ((all - own) as f64 / divisor) as f32).collect()
+        };
+        self.groups.iter().filter(move |group| (1..all).contains(&group.maps)).map(others)
     }
 }
 

@@ -290,14 +290,8 @@ impl Network {
         }
         self.evaluate(1, &|_, bytes| bytes.copy_from_slice(&pixels), &mut row)?;
         let scale = expected.iter().fold(1.0f32, |largest, value| largest.max(value.abs()));
-        let difference = row
-            .iter()
-            .zip(&expected)
-            .map(|(found, expected)| (found - expected).abs() / scale)
-            .fold(0.0f32, |largest, difference| {
-                // A NaN must not slip through a comparison.
-                if difference <= largest { largest } else { difference }
-            });
+        let pairs = row.iter().zip(&expected);
+        let difference = largest(pairs.map(|(found, expected)| (found - expected).abs() / scale));
         if difference <= golden.tolerance {
             return Ok(());
         }
@@ -538,4 +532,29 @@ fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
     // The first line: with RUST_BACKTRACE set a stack trace follows.
     let line = text.and_then(|text| text.lines().next()).unwrap_or("no message");
     format!("the file makes the network library fail ({line})")
+}
+
+/// The largest of some numbers that are not negative; NaN where one is, which no comparison lets through then.
+fn largest(numbers: impl Iterator<Item = f32>) -> f32 {
+    numbers.fold(
+        0.0,
+        |largest, number| {
+            if number <= largest || largest.is_nan() { largest } else { number }
+        },
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_number_hides_a_nan() {
+        assert_eq!(largest([0.5, 2.0, 1.0].into_iter()), 2.0);
+        for place in 0..3 {
+            let mut numbers = [0.5, 2.0, 1.0];
+            numbers[place] = f32::NAN;
+            assert!(largest(numbers.into_iter()).is_nan(), "at {place}");
+        }
+    }
 }

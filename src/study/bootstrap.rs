@@ -25,7 +25,7 @@ const BLOCK: usize = 32;
 /// much less than chance, or too much more.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Intervals {
-    /// Replicates.
+    /// Replicates that drew anybody.
     pub replicates: usize,
     /// People (or pictures) drawn from.
     pub groups: usize,
@@ -86,14 +86,15 @@ impl Bootstrap<'_> {
                 figures[2].push(overlap.above_chance());
             }
         }
-        if figures[0].is_empty() {
+        let drawn = figures[0].len();
+        if drawn == 0 {
             return Ok(None);
         }
         let [iou, margin, above_chance] = figures.map(central);
         let iou = wider(iou, found.iou).map(|end| end.clamp(0.0, 1.0));
         let margin = wider(margin, found.margin());
         let above_chance = wider(above_chance, found.above_chance());
-        let replicates = self.replicates;
+        let replicates = drawn;
         Ok(Some(Intervals { replicates, groups: groups.len(), iou, margin, above_chance }))
     }
 
@@ -122,7 +123,7 @@ impl Bootstrap<'_> {
         let mut results: Vec<Option<Overlap>> = vec![None; sums.len()];
         self.in_parallel(&mut results, |replicate, result| {
             let map: Vec<f32> = sums[replicate].iter().map(|value| value.max(0.0)).collect();
-            if map.iter().any(|&value| value > 0.0) {
+            if sums[replicate].iter().any(|&value| value != 0.0) {
                 let stretched = stretch(&map);
                 let level = otsu_level(&stretched);
                 *result = Some(Overlap::new(&stretched, level, expression, self.masks));

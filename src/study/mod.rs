@@ -18,5 +18,5 @@ pub const PER_CLASS: usize = 100;
 pub const CHECKS: usize = 10;
 /// Random orders that deletion and insertion curves are compared with.
 pub const RANDOM_ORDERS: usize = 5;
-/// Share of a picture's largest displacement from which a pixel counts as moved.
+/// Share of a face crop's largest displacement from which a pixel counts as moved.
 pub const MOVED_SHARE: f32 = 0.25;

@@ -110,7 +110,7 @@ pub struct Training {
 /// Agreement with labels; one face a picture, the largest.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Classification {
-    /// Pictures.
+    /// Pictures, counted for each training that answered.
     pub pictures: usize,
     /// Share read as their label.
     pub accuracy: f64,
@@ -176,8 +176,8 @@ pub struct CheckMeans {
     pub insertion_random: f64,
     /// Correlation of two explanations of one face from other samples: high is good.
     pub repeat_correlation: f64,
-    /// Size of the correlation with the explanation by the network with shuffled weights: near 0 is good. None where no
-    /// shuffled network distinguished anything.
+    /// Size of the correlation with the explanation by the network with shuffled weights: low is good, but explanations that have
+    /// nothing to do with each other give about .15 too (30 superpixels). None where no shuffled network distinguished anything.
     pub shuffled_correlation: Option<f64>,
     /// Faces for which it did.
     pub shuffled_faces: usize,
@@ -491,14 +491,16 @@ fn verdict(network: &str, own: &[&HeatmapResult], beats_chance: &[Expression]) -
         .map(|row| row.overlap.expression)
         .collect();
     let mut text = match beats_chance {
-        [] => format!("{network}: looks at no expression's action units more than chance would"),
+        [] => format!(
+            "{network}: cannot be told to look at any expression's action units more than chance would"
+        ),
         some => format!(
             "{network}: looks at the action units more than chance would for {}",
             list(some)
         ),
     };
     if !below.is_empty() {
-        text += &format!("; less than chance for {}", list(&below));
+        text += &format!("; below the highest chance level for {}", list(&below));
     }
     let absent: Vec<Expression> = Expression::SIX
         .into_iter()

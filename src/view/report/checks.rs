@@ -24,7 +24,7 @@ pub fn checks(results: &Results) -> String {
     if results.networks.iter().any(|network| !network.in_moved.is_empty()) {
         text += &relevance_table(results, |network| &network.in_moved).finish(
             "Relevance in what moved",
-            &caption("the region that truly moved (at least a quarter of the picture’s largest displacement)"),
+            &caption("the region that truly moved (at least a quarter of the face crop’s largest displacement)"),
         );
     } else {
         text += "<p>The pictures came without a record of what truly moved, so relevance cannot be held against that. Rendered faces of <code>scripts/synthesise</code> have one.</p>\n";
@@ -78,7 +78,7 @@ fn checks_table(results: &Results) -> String {
 <li><strong>Insertion</strong>: the same while they are shown one after another on black. High is good: above that of a random order.</li>
 <li><strong>Repeatability</strong>: correlation of two explanations of one face from different samples. High is good, 1 the most; a low one asks for more samples.</li>
 <li><strong>Shuffled weights</strong>: size of the correlation with the explanation of a network whose weights were shuffled (parameter randomisation). Low is good: an explanation that stays the same does not
-depend on what the network has learnt. Only faces count for which the shuffled network distinguished anything.</li>
+depend on what the network has learnt. Two explanations of some 30 superpixels that have nothing to do with each other give about .15. Only faces count for which the shuffled network distinguished anything.</li>
 </ul>
 ";
     let caption = format!(
