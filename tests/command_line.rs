@@ -185,6 +185,8 @@ fn bad_pictures_get_a_line_each_and_the_batch_goes_on() {
     std::fs::write(inside.join("nothing.png"), "").unwrap();
     let genuine = std::fs::read(demo(ONE_FACE)).unwrap();
     std::fs::write(inside.join("cut.jpg"), &genuine[..300]).unwrap();
+    // Decoders fill the rest with grey.
+    std::fs::write(inside.join("half.jpg"), &genuine[..genuine.len() / 2]).unwrap();
     image::GrayImage::new(1, 1).save(inside.join("dot.png")).unwrap();
     let huge = claiming(30_000, image::GrayImage::new(32, 32));
     std::fs::write(inside.join("huge.png"), huge).unwrap();
@@ -200,6 +202,7 @@ fn bad_pictures_get_a_line_each_and_the_batch_goes_on() {
         "text.jpg",
         "nothing.png",
         "cut.jpg",
+        "half.jpg",
         "dot.png",
         "huge.png",
         "deep.png",
@@ -365,6 +368,63 @@ fn an_address_that_may_become_free_is_no_wrong_usage() {
     let output = ferscope(&["run", "--source", "demo", "--headless", "--listen", &address]);
     assert!(errors(&output).contains("is in use"), "{}", errors(&output));
     assert_eq!(code(&output), 1, "the service is started again after it, not after 2");
+}
+
+#[test]
+fn a_run_that_saw_nothing_or_kept_nothing_has_failed() {
+    let folder = tempfile::tempdir().unwrap();
+    let no_picture = folder.path().join("text.jpg");
+    std::fs::write(&no_picture, "no picture").unwrap();
+    let run = ["run", "--headless", "--listen", "none", "--source", text(&no_picture)];
+    let output = ferscope(&run);
+    assert_eq!(code(&output), 1);
+    let last = errors(&output).lines().last().unwrap().to_owned();
+    assert!(last.contains("text.jpg: is not a picture"), "{last}");
+    let picture = demo(ONE_FACE);
+    let lost = folder.path().join("session.sqlite");
+    // Something lies where the session is to be made, so that it can never be.
+    std::fs::create_dir_all(folder.path().join("session.sqlite.partial/x")).unwrap();
+    let output = ferscope(&[&run[..5], &[text(&picture), "--session", text(&lost)]].concat());
+    assert_eq!(code(&output), 1, "{}", errors(&output));
+    assert!(errors(&output).contains("what was learnt since is lost"), "{}", errors(&output));
+}
+
+#[test]
+fn what_run_would_refuse_is_not_called_sound() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ferscope.toml");
+    for (line, words) in [
+        ("listen = \"foo\"", "listen foo: needs an address"),
+        ("listen = \"0.0.0.0:7373\"", "token"),
+        ("source = \"ftp://x\"", "source"),
+        ("detector = 200", "detector is \"200\""),
+    ] {
+        std::fs::write(&file, line).unwrap();
+        let output = ferscope(&["config", "check", text(&file)]);
+        assert_eq!(code(&output), 2, "{line}");
+        let told = errors(&output);
+        assert!(told.contains("ferscope.toml: ") && told.contains(words), "{line}: {told}");
+    }
+    std::fs::write(&file, "detector = 192\nlisten = \"[::1]:80\"").unwrap();
+    assert_eq!(code(&ferscope(&["config", "check", text(&file)])), 0);
+}
+
+#[test]
+fn one_mistake_has_one_exit_code() {
+    let picture = demo(EMPTY);
+    let run = ["run", "--source", "demo", "--headless", "--listen", "none"];
+    let mistakes: [(&[&str], &str); 3] = [
+        (&["--epsilon", "100"], "was not measured"),
+        (&["--epsilon", "-1"], "above 0"),
+        (&["--shape-predictor", "nope"], "landmarks-68-trees"),
+    ];
+    for (mistake, words) in mistakes {
+        for command in [&["classify", text(&picture)][..], &run] {
+            let output = ferscope(&[command, mistake].concat());
+            assert_eq!(code(&output), 2, "{mistake:?}: {}", errors(&output));
+            assert!(errors(&output).contains(words), "{mistake:?}: {}", errors(&output));
+        }
+    }
 }
 
 #[test]

@@ -280,7 +280,7 @@ fn what_cannot_be_reported_is_refused_with_the_reason() {
     refuse(&[&[text(&absent)], &to_out[..]].concat(), 2, "there is no such file");
     let foreign = STUDIES.path("foreign.sqlite");
     std::fs::write(&foreign, "a diary\n".repeat(1000)).unwrap();
-    refuse(&[&[text(&foreign)], &to_out[..]].concat(), 2, "is not a store of ferscope");
+    refuse(&[&[text(&foreign)], &to_out[..]].concat(), 2, "is no study or session of ferscope");
     refuse(&[text(&plain), "--bootstrap", "5"], 2, "0 for no intervals, or from 40");
     let compare = |here: &Path, there: &Path, reason: &str| {
         let arguments = [text(here), "--compare-with", text(there), "--bootstrap", "0"];

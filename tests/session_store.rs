@@ -112,9 +112,9 @@ fn what_is_foreign_newer_missing_or_damaged_is_refused_as_such() {
     assert!(read().contains("there is no such file"));
     for foreign in [b"".as_slice(), b"a diary", &b"a diary\n".repeat(1000)] {
         std::fs::write(&path, foreign).unwrap();
-        assert!(read().contains("is not a store of ferscope"), "{}", read());
+        assert!(read().contains("is no study or session of ferscope"), "{}", read());
         let open = refused(Session::open(&path, &configuration()));
-        assert!(open.contains("is not a store of ferscope"), "{open}");
+        assert!(open.contains("is no study or session of ferscope"), "{open}");
         assert_eq!(std::fs::read(&path).unwrap(), foreign, "a foreign file is left alone");
     }
     std::fs::remove_file(&path).unwrap();
@@ -139,7 +139,7 @@ fn what_is_foreign_newer_missing_or_damaged_is_refused_as_such() {
         assert!(open.contains(expected), "{command}: {open}");
     };
     tamper("PRAGMA user_version = 2", "was written by a newer ferscope (form 2");
-    tamper("PRAGMA application_id = 7", "is not a store of ferscope");
+    tamper("PRAGMA application_id = 7", "is no study or session of ferscope");
     tamper("UPDATE session SET visits = -1", "is damaged");
     tamper("DROP TABLE sums", "is damaged: no such table");
     tamper("DELETE FROM configuration WHERE name = 'masks'", "is damaged: its configuration");

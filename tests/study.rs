@@ -68,6 +68,11 @@ fn a_study_ends_with_the_same_bytes_killed_or_not_whole_or_in_parts() {
     assert_eq!(rows.len(), 10);
     assert!(rows.iter().all(|row| row.sha256.is_some() && row.subject.is_some()));
     drop(store);
+    let before = bytes(&whole);
+    let again = command(&study(&faces, &whole, &[])).output().unwrap();
+    assert_eq!(again.status.code(), Some(1), "there is a picture without a face still");
+    assert!(errors(&again).contains("1 picture or face failed before"), "{}", errors(&again));
+    assert_eq!(bytes(&whole), before);
 
     let killed = path("killed.sqlite");
     for run in 0..6 {
@@ -199,7 +204,11 @@ fn what_cannot_be_studied_or_merged_is_refused_with_the_reason() {
     std::fs::create_dir(&nobody).unwrap();
     std::fs::copy(faces.join("0001/neutral/nobody.jpg"), nobody.join("1.jpg")).unwrap();
     std::fs::write(nobody.join("broken.jpg"), b"no picture").unwrap();
-    refuse(&study(&nobody, &path("nobody.sqlite"), &[]), 1, "no face was explained");
+    refuse(
+        &study(&nobody, &path("nobody.sqlite"), &[]),
+        1,
+        "no picture had a face that could be found",
+    );
 
     let first = path("first.sqlite");
     let plain = |out: &Path, seed: &str| {
@@ -223,7 +232,7 @@ fn what_cannot_be_studied_or_merged_is_refused_with_the_reason() {
     refuse_merge(&path("absent.sqlite"), 2, "no such file");
     let foreign = path("foreign.sqlite");
     std::fs::write(&foreign, "a diary\n".repeat(1000)).unwrap();
-    refuse_merge(&foreign, 2, "is not a store of ferscope");
+    refuse_merge(&foreign, 2, "is no study or session of ferscope");
     let broken = path("broken.sqlite");
     let mut content = bytes(&first);
     let middle = content.len() / 2;

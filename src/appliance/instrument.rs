@@ -74,6 +74,14 @@ pub enum InstrumentError {
         /// Why.
         source: std::io::Error,
     },
+    /// There is neither a predictor nor a file of that name.
+    #[error("there is no shape predictor `{name}` and no file of that name; known are: {}", known.join(", "))]
+    UnknownPredictor {
+        /// As asked for.
+        name: String,
+        /// Those of the manifest.
+        known: Vec<String>,
+    },
     /// A predictor of the manifest is not the file that was described.
     #[error("{}: {source}", path.display())]
     PredictorChecksum {
@@ -293,6 +301,10 @@ fn open_shape_predictor(
 ) -> Result<RegressionTrees, InstrumentError> {
     match manifest.predictors.iter().find(|spec| Path::new(&spec.name) == chosen) {
         Some(spec) => open_shipped_predictor(spec, &manifest.folder),
+        None if !chosen.exists() => Err(InstrumentError::UnknownPredictor {
+            name: chosen.display().to_string(),
+            known: manifest.predictors.iter().map(|spec| spec.name.clone()).collect(),
+        }),
         None => read_shape_predictor(chosen),
     }
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::Failure;
+use super::instrument::FinderArgs;
 use super::progress::Progress;
 use crate::appliance::{Face, FaceFinder};
 use crate::source::{PictureFile, list_pictures, read_picture};
@@ -16,9 +17,10 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Lists the pictures; paths that cannot be used are told and counted.
-    pub fn new(paths: &[PathBuf]) -> Self {
-        let (pictures, problems) = list_pictures(paths);
+    /// Lists the pictures; paths that cannot be used are told and counted. `demo` is the bundled one, where nothing else is called so.
+    pub fn new(paths: &[PathBuf], finder: &FinderArgs) -> Self {
+        let paths: Vec<PathBuf> = paths.iter().map(|path| finder.path_or_demo(path)).collect();
+        let (pictures, problems) = list_pictures(&paths);
         let progress = Progress::new(pictures.len(), "pictures");
         let mut batch = Batch { pictures, failures: 0, progress };
         for problem in &problems {

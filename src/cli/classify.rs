@@ -42,7 +42,7 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     let mut finder = args.finder.open()?;
     let mut classifier = args.classifier.open(&args.finder)?;
     let size = classifier.crop_size().0;
-    let mut batch = Batch::new(&args.paths);
+    let mut batch = Batch::new(&args.paths, &args.finder);
 
     let mut table = match &args.out {
         Some(path) => {

@@ -30,7 +30,10 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     match &args.command {
         Command::Default => print(DEFAULT_FILE)?,
         Command::Check { file } => {
-            Settings::read(file)?;
+            let settings = Settings::read(file)?;
+            settings
+                .check_together()
+                .map_err(|problem| Failure::Usage(format!("{}: {problem}", file.display())))?;
             print(&format!("{}: sound\n", file.display()))?;
         }
     }

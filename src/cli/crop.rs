@@ -41,7 +41,7 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     let table_path = args.out.join(TABLE);
     refuse_existing(&table_path, args.force)?;
     let mut finder = args.finder.open()?;
-    let mut batch = Batch::new(&args.paths);
+    let mut batch = Batch::new(&args.paths, &args.finder);
     let pictures = batch.pictures.len();
     // Begun with the first face: without any nothing is written.
     let mut table = None;

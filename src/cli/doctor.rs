@@ -57,10 +57,7 @@ fn report(subject: &str, finding: &Finding) -> Result<(), Failure> {
 fn check_models(folder: &Path) -> Vec<Finding> {
     let manifest = match Manifest::read(folder) {
         Ok(manifest) => manifest,
-        Err(error) => {
-            let remedy = "name the folder with --models or the variable FERSCOPE_MODELS";
-            return vec![Err(format!("{error}: {remedy}"))];
-        }
+        Err(error) => return vec![Err(error.to_string())],
     };
     let check = |model| match Network::load(model, folder, 1) {
         Ok(network) => Ok(format!("{} verified", network.spec().name)),

@@ -29,6 +29,7 @@ use crate::network::{Classifier, Network};
 use crate::random::Stream;
 use crate::source::PictureFile;
 use crate::standard_face::{FACE_HEIGHT, FACE_PIXELS, FACE_WIDTH, StandardFace, WarpMap};
+use crate::view::counted;
 use crate::view::overlay::{self, ExplainedFace, HeatmapPanel};
 
 /// Explain the expression of every face: which superpixels speak for it, and how that compares with the Ekman masks
@@ -42,7 +43,7 @@ pub struct Args {
     #[arg(required = true, value_name = "PATHS")]
     paths: Vec<PathBuf>,
     /// Samples per explanation, the whole face included [default: 1000, the paper's]; --design hadamard makes do with fewer
-    #[arg(long, value_parser = clap::value_parser!(u32).range(2..=1_000_000))]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(2..=1_000_000), allow_negative_numbers = true)]
     samples: Option<u32>,
     /// iid: the paper's independent fair bits. hadamard: orthogonal columns with complements, for few samples. FILE.npy: a matrix of 0 and 1, a row
     /// per sample and a column per superpixel
@@ -172,7 +173,7 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     refuse_existing(&args.out.join(TABLE), args.force)?;
     let mut explainer = Explainer::new(args)?;
     let mut finder = args.finder.open()?;
-    let mut batch = Batch::new(&args.paths);
+    let mut batch = Batch::new(&args.paths, &args.finder);
     let pictures = batch.pictures.len();
     let size = explainer.classifier.crop_size().0;
     batch.for_each(
@@ -437,7 +438,11 @@ impl<'a> Explainer<'a> {
                 notes,
             });
         }
-        let title = format!("{network}: {} faces of {pictures} pictures", self.faces);
+        let title = format!(
+            "{network}: {} of {}",
+            counted(self.faces, "face", "faces"),
+            counted(pictures, "picture", "pictures")
+        );
         let picture = overlay::heatmaps(&title, &panels, &self.standard_face);
         write_rgb(&out.join(HEATMAPS_PICTURE), &picture)?;
         let table = summary_table(&rows, self.neutral);
@@ -591,7 +596,9 @@ fn summary_table(rows: &[SummaryRow], neutral: usize) -> String {
             overlap.iou_other_masks
         );
     }
-    let _ = writeln!(text, "neutral     {neutral:>5}  (explained, but neutral has no mask)");
+    if neutral > 0 {
+        let _ = writeln!(text, "neutral     {neutral:>5}  (explained, but neutral has no mask)");
+    }
     text
 }
 

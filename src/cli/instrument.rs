@@ -27,7 +27,7 @@ pub struct FinderArgs {
     #[arg(long, value_name = "NAME|FILE.dat")]
     shape_predictor: Option<PathBuf>,
     /// Expected number of false faces per picture: the only threshold of the detection
-    #[arg(long, default_value_t = appliance::DEFAULT_EPSILON, value_parser = positive)]
+    #[arg(long, default_value_t = appliance::DEFAULT_EPSILON, value_parser = positive, allow_negative_numbers = true)]
     epsilon: f64,
 }
 
@@ -71,19 +71,20 @@ impl FinderArgs {
     }
 
     pub fn open(&self) -> Result<FaceFinder, Failure> {
-        FaceFinder::open(&self.options()).map_err(|error| match error {
-            // What the user asked for is not there, rather than unusable.
-            InstrumentError::Predictor { .. }
-            | InstrumentError::Detector(DetectorError::Epsilon { .. }) => {
-                Failure::Usage(error.to_string())
-            }
-            other => Failure::Model(other.to_string()),
-        })
+        FaceFinder::open(&self.options()).map_err(classifier_failure)
     }
 
     /// What places landmarks: its name, or the checksum of the user's file.
     pub fn landmark_model(&self) -> Result<String, Failure> {
         landmark_model(self.shape_predictor.as_deref())
+    }
+
+    /// The path, or the bundled pictures for `demo` where nothing here is called so.
+    pub fn path_or_demo(&self, path: &Path) -> PathBuf {
+        match path.as_os_str() == "demo" && !path.exists() {
+            true => demo_folder(&self.models_folder()),
+            false => path.to_owned(),
+        }
     }
 
     pub fn models_folder(&self) -> PathBuf {
@@ -126,14 +127,19 @@ pub fn landmark_model(shape_predictor: Option<&Path>) -> Result<String, Failure>
     }
 }
 
-/// A network that the user named wrongly, or that is unusable.
+/// What the user named wrongly, or what is unusable.
 pub fn classifier_failure(error: InstrumentError) -> Failure {
     match error {
         InstrumentError::Manifest(
             ManifestError::Unknown { .. }
             | ManifestError::NoNetwork { .. }
             | ManifestError::Undescribed { .. },
-        ) => Failure::Usage(error.to_string()),
+        )
+        | InstrumentError::Predictor { .. }
+        | InstrumentError::UnknownPredictor { .. }
+        | InstrumentError::Detector(DetectorError::Epsilon { .. }) => {
+            Failure::Usage(error.to_string())
+        }
         other => Failure::Model(other.to_string()),
     }
 }

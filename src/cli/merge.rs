@@ -64,7 +64,7 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
 fn add_up(parts: &[PathBuf], sessions: bool, out: &Path) -> Result<String, Failure> {
     if !sessions {
         merge(parts, out)?;
-        return Ok(format!("{} studies merged", parts.len()));
+        return Ok(format!("{} merged", counted(parts.len(), "study", "studies")));
     }
     let progress = Progress::new(parts.len(), "sessions added up");
     let merged = merge_sessions(parts, out, || progress.advance())?;

@@ -48,7 +48,7 @@ fn list(manifest: &Manifest) -> Result<(), Failure> {
         let classes: Vec<_> = model.classes.iter().map(|class| class.name()).collect();
         let _ = writeln!(
             text,
-            "{:<26} {:<10} {:>4} x {:<4} {:<12} {}",
+            "{:<26} {:<10} {:>4} x {:<4} {:<18} {}",
             model.name,
             format!("{:?}", model.job).to_lowercase(),
             input.width,
@@ -60,7 +60,7 @@ fn list(manifest: &Manifest) -> Result<(), Failure> {
     for predictor in &manifest.predictors {
         let _ = writeln!(
             text,
-            "{:<26} {:<10} {:>4}   {:<4} {:<12} regression trees, for --shape-predictor",
+            "{:<26} {:<10} {:>4}   {:<4} {:<18} regression trees, for --shape-predictor",
             predictor.name, "landmarks", "", "", predictor.licence
         );
     }

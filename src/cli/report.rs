@@ -33,7 +33,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE.html")]
     out: Option<PathBuf>,
     /// Of a study: replicates of the bootstrap over people, or pictures where people are not known; 0 for no intervals [default: 1000]
-    #[arg(long, value_name = "N", value_parser = replicates)]
+    #[arg(long, value_name = "N", value_parser = replicates, allow_negative_numbers = true)]
     bootstrap: Option<usize>,
     /// Of a session: heatmaps are shown from so many visits on [default: 20]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]

@@ -17,6 +17,7 @@ use crate::study::{
     self, Event, Part, Plan, PlannedNetwork, REPLICATES, Results, ResultsError, ResultsOptions,
     StudyError,
 };
+use crate::view::counted;
 
 /// Do the paper's study on a folder of faces: classify, explain, accumulate, compare with the Ekman masks
 ///
@@ -53,7 +54,7 @@ pub struct Args {
     #[arg(long, default_value_t = study::PER_CLASS as u32, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     per_class: u32,
     /// Samples per explanation, the whole face included [default: 1000, the paper's]
-    #[arg(long, default_value_t = SAMPLES as u32, value_parser = clap::value_parser!(u32).range(2..=1_000_000))]
+    #[arg(long, default_value_t = SAMPLES as u32, value_parser = clap::value_parser!(u32).range(2..=1_000_000), allow_negative_numbers = true)]
     samples: u32,
     /// iid: the paper's independent fair bits. hadamard: orthogonal columns with complements, for few samples
     #[arg(long, default_value = "iid", value_parser = ["iid", "hadamard"])]
@@ -117,6 +118,15 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
         })
         .map_err(failure)?;
     drop(bar);
+    let earlier = store.failures().map_err(store_failure)?.saturating_sub(failures);
+    if earlier > 0 {
+        super::output::complain(&format!(
+            "{} failed before and {} not tried again: where pictures were mended since, begin another --out",
+            counted(earlier, "picture or face", "pictures or faces"),
+            if earlier == 1 { "is" } else { "are" }
+        ));
+    }
+    let failures = failures + earlier;
     if !store.is_finished().map_err(store_failure)? {
         store.finish().map_err(store_failure)?;
     }
@@ -139,8 +149,8 @@ fn plan(args: &Args) -> Result<Plan, Failure> {
     let estimator = choose_estimator(args.estimator, args.design == "hadamard", samples)?;
     let threads = args.threads.map_or_else(available_threads, usize::from);
     let options = Options { threads, ..args.finder.options() };
-    let mut pictures =
-        study::list(&args.faces).map_err(|error| Failure::Usage(error.to_string()))?;
+    let mut pictures = study::list(&args.finder.path_or_demo(&args.faces))
+        .map_err(|error| Failure::Usage(error.to_string()))?;
     if !args.folds.is_empty() {
         pictures.retain(|listed| listed.row.fold.is_none_or(|fold| args.folds.contains(&fold)));
         if pictures.is_empty() {

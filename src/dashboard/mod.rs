@@ -64,6 +64,11 @@ pub struct Dashboard {
     thread: Option<JoinHandle<()>>,
 }
 
+/// Whether this machine alone reaches an address.
+pub fn is_local(address: SocketAddr) -> bool {
+    address.ip().to_canonical().is_loopback()
+}
+
 /// Serves a board at an address on a thread of its own; port 0 takes any that is free.
 ///
 /// # Errors
@@ -73,7 +78,7 @@ pub fn serve(
     board: Arc<Board>,
     options: DashboardOptions,
 ) -> Result<Dashboard, DashboardError> {
-    if options.token.is_none() && !address.ip().to_canonical().is_loopback() {
+    if options.token.is_none() && !is_local(address) {
         return Err(DashboardError::TokenNeeded(address));
     }
     let listen = |problem: io::Error| match problem.kind() {

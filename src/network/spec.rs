@@ -210,7 +210,7 @@ struct ManifestFile {
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestError {
     /// The file cannot be read.
-    #[error("{}: cannot be read: {source}", path.display())]
+    #[error("{}: cannot be read: {source}: name the folder of the networks with --models, or in FERSCOPE_MODELS", path.display())]
     Read {
         /// The manifest.
         path: PathBuf,

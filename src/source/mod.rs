@@ -3,7 +3,7 @@
 pub mod stream;
 
 use std::collections::{HashMap, HashSet};
-use std::io::{BufRead, BufReader, Seek};
+use std::io::{BufRead, Seek};
 use std::path::{Path, PathBuf};
 
 use image::metadata::Orientation;
@@ -39,6 +39,9 @@ pub enum PictureProblem {
     /// The file is no picture in a known format, or is damaged.
     #[error("is not a picture that can be read (JPEG, PNG, BMP, TIFF, WebP, PNM): {0}")]
     Decode(image::ImageError),
+    /// A JPEG without its end.
+    #[error("is cut off before its end: copy it again")]
+    CutOff,
     /// Neither a file nor a folder: a pipe or a device could be waited for without end.
     #[error("is neither a file nor a folder")]
     Irregular,
@@ -193,8 +196,7 @@ pub fn name_pictures(paths: Vec<PathBuf>) -> Vec<PictureFile> {
 /// # Errors
 /// When the file cannot be read, is no picture, or is too large or too small. Memory is bounded before anything is decoded.
 pub fn read_picture(path: &Path) -> Result<RgbImage, PictureError> {
-    let read = || decode(BufReader::new(crate::files::open(path)?));
-    read().map_err(|problem| PictureError { path: path.to_owned(), problem })
+    read_picture_and_checksum(path).0
 }
 
 /// As [`read_picture`], with the checksum of the file (sha256, hexadecimal).
@@ -205,17 +207,39 @@ pub fn read_picture_and_checksum(path: &Path) -> (Result<RgbImage, PictureError>
     let (picture, checksum) = match crate::files::read(path, LARGEST_PICTURE) {
         Ok(bytes) => {
             let checksum = crate::files::sha256(&bytes, None).expect("no other is expected");
-            (decode(std::io::Cursor::new(bytes)), Some(checksum))
+            (decode(&bytes), Some(checksum))
         }
         Err(error) => (Err(error.into()), None),
     };
     (picture.map_err(|problem| PictureError { path: path.to_owned(), problem }), checksum)
 }
 
-fn decode(encoded: impl BufRead + Seek) -> Result<RgbImage, PictureProblem> {
+fn decode(encoded: &[u8]) -> Result<RgbImage, PictureProblem> {
     let mut picture = RgbImage::default();
-    decode_into(encoded, &mut picture)?;
-    Ok(picture)
+    decode_into(std::io::Cursor::new(encoded), &mut picture)?;
+    // The decoder fills what is missing of a JPEG with grey.
+    match is_cut_off(encoded) {
+        true => Err(PictureProblem::CutOff),
+        false => Ok(picture),
+    }
+}
+
+/// Whether a JPEG ends before its end marker. What stands before the first scan is stepped over, since it may hold a small picture of its own.
+fn is_cut_off(encoded: &[u8]) -> bool {
+    const START_OF_SCAN: u8 = 0xda;
+    let Some(mut rest) = encoded.strip_prefix(&[0xff, 0xd8]) else { return false };
+    while let [0xff, marker, high, low, ..] = *rest {
+        if marker == START_OF_SCAN {
+            return !rest.windows(2).any(|pair| pair == [0xff, 0xd9]);
+        }
+        // Markers may be padded.
+        let length = match marker {
+            0xff => 1,
+            _ => 2 + usize::from(u16::from_be_bytes([high, low])),
+        };
+        rest = rest.get(length..).unwrap_or_default();
+    }
+    true
 }
 
 /// Decodes into the memory of `picture`, which holds anything after an error.

@@ -53,8 +53,11 @@ pub enum StoreProblem {
     /// No such file.
     #[error("there is no such file")]
     Missing,
+    /// A folder, a pipe or the like.
+    #[error("is no file: name one")]
+    NoFile,
     /// Not ours.
-    #[error("is not a store of ferscope")]
+    #[error("is no study or session of ferscope: name another file")]
     Foreign,
     /// Ours, but of the other kind: what it is, and what it should be.
     #[error("is {0}, not {1}")]
@@ -112,7 +115,7 @@ impl Store {
         networks: &[NetworkRow],
         pictures: &[PictureRow],
     ) -> std::result::Result<Self, StoreProblem> {
-        let mut connection = Connection::open(path)?;
+        let mut connection = create_database(path)?;
         connection.pragma_update(None, "application_id", APPLICATION)?;
         connection.pragma_update(None, "user_version", VERSION)?;
         let transaction = connection.transaction()?;
@@ -175,12 +178,10 @@ impl Store {
     }
 
     fn open_with(path: &Path, flags: OpenFlags) -> Result<Self> {
-        if !path.exists() {
-            return Err(refuse(path, StoreProblem::Missing));
-        }
+        require_file(path)?;
         let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection =
-            Connection::open_with_flags(path, flags).map_err(|error| refuse(path, error))?;
+        let connection = Connection::open_with_flags(path, flags)
+            .map_err(|error| refuse(path, why_not_opened(path, error)))?;
         let store = Store { connection, path: path.to_owned() };
         let require_study = || -> std::result::Result<(), StoreProblem> {
             recognise(&store.connection)?;
@@ -589,6 +590,17 @@ impl Store {
         read().map_err(|error| self.refuse(error))
     }
 
+    /// How many pictures and explanations failed, whenever that was.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn failures(&self) -> Result<usize> {
+        let query = "SELECT (SELECT count(*) FROM classified JOIN picture ON picture.number = classified.picture WHERE problem IS NOT NULL)
+            + (SELECT count(*) FROM explanation WHERE problem IS NOT NULL)";
+        let count = self.connection.query_row(query, [], |row| row.get::<_, i64>(0));
+        count.map(|count| count as usize).map_err(|error| self.refuse(error))
+    }
+
     /// Adds up the explanations of every network and expression.
     fn write_sums(&self) -> Result<()> {
         let write = |network: usize, expression: Expression, sums: &HeatmapSums| {
@@ -721,6 +733,33 @@ fn write_anew(connection: &Connection, path: &Path) -> std::result::Result<(), S
         .ok_or_else(|| StoreProblem::Different("SQLite needs a path in UTF-8".to_owned()))?;
     connection.execute("VACUUM INTO ?", [target])?;
     Ok(std::fs::File::open(path)?.sync_all()?)
+}
+
+fn require_file(path: &Path) -> Result<()> {
+    match std::fs::metadata(path) {
+        Ok(data) if data.is_file() => Ok(()),
+        Ok(_) => Err(refuse(path, StoreProblem::NoFile)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err(refuse(path, StoreProblem::Missing))
+        }
+        Err(error) => Err(refuse(path, error)),
+    }
+}
+
+/// A database in a new file. The file system tells better than SQLite why it cannot be made.
+fn create_database(path: &Path) -> std::result::Result<Connection, StoreProblem> {
+    std::fs::File::create_new(path)?;
+    Ok(Connection::open(path)?)
+}
+
+/// The file system's word on a file that SQLite could not open, if it has one.
+fn why_not_opened(path: &Path, error: rusqlite::Error) -> StoreProblem {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::CannotOpen) => {
+            std::fs::File::open(path).err().map_or(StoreProblem::Sqlite(error), StoreProblem::File)
+        }
+        _ => StoreProblem::Sqlite(error),
+    }
 }
 
 /// Takes away a database that was not completed, and what SQLite keeps beside it.

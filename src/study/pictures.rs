@@ -124,6 +124,10 @@ fn from_table(table: &Path) -> Result<Vec<Listed>, PicturesError> {
         if !file.is_file() {
             return Err(at(format!("there is no picture {}", file.display())));
         }
+        let moved = line.moved.map(|moved| folder.join(moved));
+        if let Some(moved) = moved.as_ref().filter(|moved| !moved.is_file()) {
+            return Err(at(format!("there is no picture of what moved {}", moved.display())));
+        }
         let path = line.picture.replace('\\', "/");
         let row = PictureRow {
             path: path.trim_start_matches("./").to_owned(),
@@ -132,7 +136,7 @@ fn from_table(table: &Path) -> Result<Vec<Listed>, PicturesError> {
             fold: line.fold,
             ..PictureRow::default()
         };
-        listed.push(Listed { row, file, moved: line.moved.map(|moved| folder.join(moved)) });
+        listed.push(Listed { row, file, moved });
     }
     if listed.is_empty() {
         return Err(refuse("names no picture".to_owned()));
@@ -144,7 +148,10 @@ fn from_table(table: &Path) -> Result<Vec<Listed>, PicturesError> {
 fn parse(mut row: BTreeMap<String, String>) -> Result<Line, String> {
     let mut take = |column: &str| row.remove(column).filter(|field| !field.is_empty());
     let fold = take("fold")
-        .map(|text| text.parse().map_err(|_| format!("the fold `{text}` is no number from 1")))
+        .map(|text| match text.parse() {
+            Ok(fold) if fold > 0 => Ok(fold),
+            _ => Err(format!("the fold `{text}` is no number from 1")),
+        })
         .transpose()?;
     Ok(Line {
         picture: take("picture").ok_or("names no picture")?,
@@ -193,6 +200,7 @@ mod tests {
     fn a_table_says_it_better_and_its_faults_are_named_with_their_line() {
         let folder = tempfile::tempdir().unwrap();
         touch(folder.path(), "pictures/1.jpg");
+        touch(folder.path(), "m.png");
         let table = folder.path().join(TABLE);
         let write = |text: &str| std::fs::write(&table, text).unwrap();
         write("picture,moved,subject,expression,fold,age\npictures/1.jpg,m.png,007,fear,2,30\n");
@@ -207,7 +215,9 @@ mod tests {
             ("picture\nnone.jpg\n", "line 2: there is no picture"),
             ("picture,expression\npictures/1.jpg,joy\n", "line 2: `joy`"),
             ("picture,fold\npictures/1.jpg,x\n", "line 2: the fold `x`"),
+            ("picture,fold\npictures/1.jpg,0\n", "line 2: the fold `0`"),
             ("picture,fold\npictures/1.jpg\n", "line 2"),
+            ("picture,moved\npictures/1.jpg,n.png\n", "line 2: there is no picture of what moved"),
             ("picture\n", "names no picture"),
             ("picture\npictures/1.jpg\n./pictures/1.jpg\n", "two pictures are called"),
         ] {

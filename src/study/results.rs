@@ -32,9 +32,9 @@ pub enum ResultsError {
     /// The heatmaps.
     #[error(transparent)]
     Report(#[from] ReportError),
-    /// No network saw any of the six expressions in any face.
-    #[error("no face was explained: no network saw one of the six expressions in any of them")]
-    Nothing,
+    /// No face is explained: why.
+    #[error("no face is explained: {0}")]
+    Nothing(String),
 }
 
 /// All results of a study.
@@ -282,7 +282,7 @@ impl Results {
             }
         }
         if heatmaps.is_empty() {
-            return Err(ResultsError::Nothing);
+            return Err(ResultsError::Nothing(why_nothing(&store.progress()?, store)?));
         }
         let comparison = Comparison::new(&input, &masks, Correlation::MeanCentred)?;
         let by_equation_4 = Comparison::new(&input, &masks, Correlation::Equation4)?;
@@ -472,6 +472,23 @@ fn network_result(
         checks,
         in_mask,
         in_moved,
+    })
+}
+
+/// Why no face of a study is explained.
+fn why_nothing(progress: &Progress, store: &Store) -> Result<String, StoreError> {
+    Ok(match progress {
+        progress if progress.missing() > 0 => format!(
+            "it waits for {} more explanations: give the same `ferscope study` again",
+            progress.missing()
+        ),
+        progress if progress.failed > 0 => {
+            format!("all {} explanations failed", progress.failed)
+        }
+        _ if store.failures()? == progress.classified => {
+            "no picture had a face that could be found".to_owned()
+        }
+        _ => "no network saw one of the six expressions in any of them".to_owned(),
     })
 }
 

@@ -28,7 +28,7 @@ pub struct Args {
     #[arg(value_name = "PATH")]
     path: Option<std::path::PathBuf>,
     /// Samples per explanation
-    #[arg(long, default_value_t = 150, value_parser = clap::value_parser!(u32).range(2..=100_000))]
+    #[arg(long, default_value_t = 150, value_parser = clap::value_parser!(u32).range(2..=100_000), allow_negative_numbers = true)]
     samples: u32,
     /// Repetitions of each stage
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(3..=10_000))]

@@ -16,15 +16,7 @@ const DEFAULT_ADDRESS: &str = "127.0.0.1:7373";
 /// Serves the dashboard; nothing where it is not wanted, or where nobody asked for the address that is in use.
 pub fn start(settings: &Settings, board: &Arc<Board>) -> Result<Option<Dashboard>, Failure> {
     let asked = settings.listen.as_deref();
-    if asked == Some("none") {
-        return Ok(None);
-    }
-    let address: SocketAddr = asked.unwrap_or(DEFAULT_ADDRESS).parse().map_err(|_| {
-        Failure::Usage(format!(
-            "--listen {}: needs an address and a port such as {DEFAULT_ADDRESS} or [::1]:7373, or none",
-            asked.unwrap_or_default()
-        ))
-    })?;
+    let Some(address) = address(asked).map_err(Failure::Usage)? else { return Ok(None) };
     let token = settings.token_file.as_deref().map(read_token).transpose()?;
     let options = DashboardOptions { token, controls: true };
     match dashboard::serve(address, board.clone(), options) {
@@ -43,6 +35,18 @@ pub fn start(settings: &Settings, board: &Arc<Board>) -> Result<Option<Dashboard
             | DashboardError::Start(_)),
         ) => Err(Failure::Output(format!("--listen: {error}"))),
         Err(error) => Err(Failure::Usage(format!("--listen: {error}"))),
+    }
+}
+
+/// Where the dashboard is to be served; none where it is not wanted.
+pub fn address(listen: Option<&str>) -> Result<Option<SocketAddr>, String> {
+    match listen.unwrap_or(DEFAULT_ADDRESS) {
+        "none" => Ok(None),
+        text => text.parse().map(Some).map_err(|_| {
+            format!(
+                "listen {text}: needs an address and a port such as {DEFAULT_ADDRESS} or [::1]:7373, or none"
+            )
+        }),
     }
 }
 

@@ -35,7 +35,7 @@ use crate::appliance::{
 use crate::expression::Expression;
 use crate::network::{ModelSpec, Network};
 use crate::session::MIN_VISITS;
-use crate::source::stream::{Capture, CaptureOptions, Source};
+use crate::source::stream::{Capture, CaptureOptions, Source, SourceState};
 use crate::store::{SessionConfiguration, StoreProblem};
 use crate::view::counted;
 
@@ -66,7 +66,7 @@ Examples:
   ferscope run --config ferscope.toml                       (see `ferscope config default`)
 
 Signals: SIGTERM and Ctrl-C end it, everything committed; SIGUSR1 stops looking, and looks again.
-Exit codes: 0 ended; 1 given up, since its workers failed again and again; 2 wrong usage; 3 a model or calibration is unusable.")]
+Exit codes: 0 ended; 1 no frame came, something learnt is lost, or workers failed again and again; 2 wrong usage; 3 a model or calibration is unusable.")]
 pub struct Args {
     /// Take settings from this file; options given here come before it
     #[arg(long, value_name = "FILE.toml", env = "FERSCOPE_CONFIG")]
@@ -78,7 +78,7 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     let file = args.config.as_deref().map(Settings::read).transpose()?.unwrap_or_default();
     let settings = args.settings.clone().or(file);
-    settings.check().map_err(Failure::Usage)?;
+    settings.check().and_then(|()| settings.check_together()).map_err(Failure::Usage)?;
     let instrument = instrument(&settings);
     let source = source(&settings, &instrument.models)?;
     let is_demo = source == Source::Demo;
@@ -128,10 +128,19 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
         Some("-") => print_error(text.trim_end()),
         _ => print(&text)?,
     }
-    match result {
-        Ok(()) => Ok(ExitCode::SUCCESS),
-        Err(problem) => Err(Failure::Output(problem)),
+    result.map_err(Failure::Output)?;
+    let status = board.status();
+    if let (Some(_), Some(problem)) = (session, &status.store.problem) {
+        return Err(Failure::Output(format!("{problem}: what was learnt since is lost")));
     }
+    if status.source.state == SourceState::Ended && status.source.frames == 0 {
+        let why = status.source.problem.unwrap_or_else(|| "it gave no frames".to_owned());
+        return Err(Failure::Input(match why.starts_with(&status.source.uri) {
+            true => why,
+            false => format!("{}: {why}", status.source.uri),
+        }));
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Looks after everything until it ends.
@@ -249,8 +258,7 @@ fn source(settings: &Settings, models: &Path) -> Result<Source, Failure> {
         None if cfg!(feature = "camera") && Path::new("/dev/video0").exists() => "camera:0",
         None => "demo",
     };
-    let source: Source =
-        text.parse().map_err(|error| Failure::Usage(format!("--source {error}")))?;
+    let source: Source = text.parse().map_err(|error| Failure::Usage(format!("source {error}")))?;
     if source == Source::Demo && !demo_folder(models).is_dir() {
         let what = "the demo is not here: name a camera, video or folder with --source";
         return Err(Failure::Usage(what.to_owned()));
@@ -327,9 +335,11 @@ fn board(settings: &Settings, options: &LiveOptions, network: &str) -> Board {
 /// How it ended, in a few lines.
 fn summary(status: &Status, session: Option<&Path>) -> String {
     let mut text = format!(
-        "{}, {} in {:.0} s\n",
+        "{}, {}{} {:.0} s\n",
         counted(status.visits, "visit", "visits"),
         counted(status.explanations, "explanation", "explanations"),
+        // A session may have begun long before.
+        if session.is_some() { " in the session; this run took" } else { " in" },
         status.uptime_seconds
     );
     for row in status.expressions.iter().filter(|row| row.visits > 0) {
@@ -349,14 +359,8 @@ fn summary(status: &Status, session: Option<&Path>) -> String {
             (None, _) => format!(", fewer than {}: not shown\n", status.min_visits),
         };
     }
-    if let Some(path) = session {
-        text += &match &status.store.problem {
-            None => format!("Kept in {0}. Now: ferscope report {0}\n", path.display()),
-            Some(problem) => {
-                complain(&format!("{problem}: what was learnt since is lost"));
-                String::new()
-            }
-        };
+    if let (Some(path), None) = (session, &status.store.problem) {
+        text += &format!("Kept in {0}. Now: ferscope report {0}\n", path.display());
     }
     text
 }

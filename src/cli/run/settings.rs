@@ -10,10 +10,13 @@ use serde::Deserialize;
 
 use super::super::Failure;
 use super::broker::BrokerAddress;
+use super::dashboard;
 use crate::appliance::{Cores, Gate, Samples};
 use crate::compare::MaskSet;
+use crate::dashboard::{DashboardError, is_local};
 use crate::files;
 use crate::heatmap::Clipping;
+use crate::source::stream::Source;
 
 /// The configuration file as `ferscope config default` prints it: every key with its default.
 pub const DEFAULT_FILE: &str = include_str!("default.toml");
@@ -40,12 +43,13 @@ pub struct Settings {
     pub models: Option<PathBuf>,
     /// Input of the face detector in pixels: 192 is fast, 256 finds smaller faces [default: 192]
     #[arg(long, value_name = "192|256", value_parser = ["192", "256"])]
+    #[serde(deserialize_with = "number_or_word")]
     pub detector: Option<String>,
     /// Place landmarks with regression trees instead of the landmark network: a name from `ferscope models list`, or a file
     #[arg(long, value_name = "NAME|FILE.dat")]
     pub shape_predictor: Option<PathBuf>,
     /// Expected number of false faces per frame that the detector looks at [default: 0.01]
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     pub epsilon: Option<f64>,
     /// File that keeps the heatmaps: gone on with where it is there [default: none, they end with the program]
     #[arg(long, value_name = "FILE")]
@@ -54,7 +58,7 @@ pub struct Settings {
     #[arg(long, value_name = "TIME")]
     pub commit_period: Option<Period>,
     /// Samples per explanation, or auto: what lets the heatmap's error fall fastest [default: auto]
-    #[arg(long, value_name = "N|auto")]
+    #[arg(long, value_name = "N|auto", allow_negative_numbers = true)]
     pub samples: Option<SamplesSetting>,
     /// Processor cores that explanations may take, such as 0.5, or auto: what the loop leaves [default: auto]
     #[arg(long, value_name = "N|auto")]
@@ -165,6 +169,12 @@ impl std::fmt::Display for NumberOrWord {
             NumberOrWord::Word(word) => word.fmt(formatter),
         }
     }
+}
+
+fn number_or_word<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<String>, D::Error> {
+    NumberOrWord::deserialize(deserializer).map(|value| Some(value.to_string()))
 }
 
 /// `--samples`.
@@ -295,6 +305,10 @@ impl Settings {
     /// Which value is wrong, and what is allowed.
     pub fn check(&self) -> Result<(), String> {
         let is_positive = |value: f64| value > 0.0 && value.is_finite();
+        if let Some(source) = &self.source {
+            source.parse::<Source>().map_err(|error| format!("source {error}"))?;
+        }
+        dashboard::address(self.listen.as_deref())?;
         if let Some(detector) = &self.detector
             && !["192", "256"].contains(&detector.as_str())
         {
@@ -325,6 +339,19 @@ impl Settings {
             return Err("min_visits needs a number from 1 on".to_owned());
         }
         Ok(())
+    }
+
+    /// What is wrong with settings only once all are known.
+    ///
+    /// # Errors
+    /// What is missing.
+    pub fn check_together(&self) -> Result<(), String> {
+        match dashboard::address(self.listen.as_deref())? {
+            Some(address) if self.token_file.is_none() && !is_local(address) => {
+                Err(DashboardError::TokenNeeded(address).to_string())
+            }
+            _ => Ok(()),
+        }
     }
 
     /// What a face must have to be explained.

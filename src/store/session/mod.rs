@@ -21,7 +21,8 @@ use parts::{Part, hash, held_parts, write_part};
 use read::{connect, read_content, read_counts};
 
 use super::{
-    APPLICATION, Result, StoreProblem, VERSION, refuse, remove_database, rename_new, with_ending,
+    APPLICATION, Result, StoreProblem, VERSION, create_database, refuse, remove_database,
+    rename_new, require_file, with_ending,
 };
 use crate::expression::Expression;
 use crate::heatmap::VisitSums;
@@ -59,6 +60,7 @@ impl Session {
                 &BTreeMap::from([(new_id(), SessionCounts::default())]),
             )?;
         }
+        require_file(path)?;
         let only_one = lock(path).map_err(|problem| refuse(path, problem))?;
         let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         // SQLite would open it all the same, and fail with every commit.
@@ -119,7 +121,7 @@ impl Session {
         configuration: &SessionConfiguration,
         sessions: &BTreeMap<String, SessionCounts>,
     ) -> std::result::Result<Connection, StoreProblem> {
-        let mut connection = Connection::open(path)?;
+        let mut connection = create_database(path)?;
         connection.pragma_update(None, "application_id", APPLICATION)?;
         connection.pragma_update(None, "user_version", VERSION)?;
         let transaction = connection.transaction()?;

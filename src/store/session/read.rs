@@ -10,7 +10,9 @@ use super::content::{SessionConfiguration, SessionContent, SessionCounts};
 use super::parts::Part;
 use crate::expression::Expression;
 use crate::heatmap::{GROUPS, HeatmapError, HeatmapSums, SignedSums, VisitSums};
-use crate::store::{Result, StoreProblem, recognise, refuse, rows, with_ending};
+use crate::store::{
+    Result, StoreProblem, recognise, refuse, require_file, rows, why_not_opened, with_ending,
+};
 
 /// Whether the file at `path` is a session's, rather than a study's.
 ///
@@ -41,9 +43,7 @@ pub fn read_session(path: &Path) -> Result<SessionContent> {
 }
 
 fn connect_any(path: &Path, flags: OpenFlags) -> Result<Connection> {
-    if !path.exists() {
-        return Err(refuse(path, StoreProblem::Missing));
-    }
+    require_file(path)?;
     let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let recognised = |connection: Connection| -> std::result::Result<Connection, StoreProblem> {
         recognise(&connection)?;
@@ -69,7 +69,10 @@ fn connect_any(path: &Path, flags: OpenFlags) -> Result<Connection> {
         }
         other => other,
     }
-    .map_err(|problem| refuse(path, problem))
+    .map_err(|problem| match problem {
+        StoreProblem::Sqlite(error) => refuse(path, why_not_opened(path, error)),
+        other => refuse(path, other),
+    })
 }
 
 /// The address under which SQLite reads a file that nobody writes.
