@@ -412,17 +412,22 @@ fn what_run_would_refuse_is_not_called_sound() {
 #[test]
 fn one_mistake_has_one_exit_code() {
     let picture = demo(EMPTY);
-    let run = ["run", "--source", "demo", "--headless", "--listen", "none"];
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out.sqlite");
+    let study = ["study", text(picture.parent().unwrap()), "--out", text(&out)];
+    let session = ["--session", text(&out)];
+    let run = ["run", "--source", "demo", "--headless", "--listen", "none", session[0], session[1]];
     let mistakes: [(&[&str], &str); 3] = [
         (&["--epsilon", "100"], "was not measured"),
         (&["--epsilon", "-1"], "above 0"),
         (&["--shape-predictor", "nope"], "landmarks-68-trees"),
     ];
     for (mistake, words) in mistakes {
-        for command in [&["classify", text(&picture)][..], &run] {
+        for command in [&["classify", text(&picture)][..], &run, &study] {
             let output = ferscope(&[command, mistake].concat());
             assert_eq!(code(&output), 2, "{mistake:?}: {}", errors(&output));
             assert!(errors(&output).contains(words), "{mistake:?}: {}", errors(&output));
+            assert!(!out.exists(), "it would be in the way of the right command");
         }
     }
 }

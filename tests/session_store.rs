@@ -244,12 +244,15 @@ fn a_session_that_is_written_is_read_as_of_one_moment() {
                 session.commit(counts(&now), &[(Fear, &now[0].1)]).unwrap();
             }
         });
+        let mut looks = 0;
         while !writer.is_finished() {
+            looks += 1;
             let content = read_session(&path).unwrap();
             let sums = &content.sums[2];
             assert!(*sums == VisitSums::default() || stages.contains(sums));
             assert_eq!(content.counts().visits, sums.visits().explanations());
         }
+        assert!(looks > 2, "it was written faster than it could be read");
     });
 }
 

@@ -95,8 +95,8 @@ def text_of_folds(name, results, evaluations, base):
         f"# {name}: {len(results)} of {settings['fold_count']} folds",
         "",
         "A network per fold; each answers for the people of its fold, whom it was not trained on. How they were "
-        f"trained is in the card of a fold. Accuracy {_percent(summary['accuracy']['mean'])} on average, standard "
-        f"deviation over folds {100 * summary['accuracy']['deviation']:.1f} points.",
+        f"trained is in the card of a fold. Accuracy {_percent(summary['accuracy']['mean'])} on average"
+        + (f", standard deviation over folds {100 * summary['accuracy']['deviation']:.1f} points." if len(results) > 1 else "."),
         "",
         *_table(header, rows),
         "",

@@ -31,9 +31,7 @@ def train_network(architecture, settings, samples, chosen_folds, fold_by_subject
     base = out / f"{architecture.name}-{len(classes)}"
     files.write_text(base / "faces.csv", _faces_table(samples, fold_by_subject, base))
     for fold in chosen_folds:
-        held = folds.held_out_families(samples, settings["hold_out_families"], fold, settings["seed"])
-        sets = folds.split(samples, fold, fold_by_subject, held)
-        fold_settings = {**settings, "fold": fold, "held_out": sorted("/".join(pair) for pair in held)}
+        fold_settings, sets = _fold(settings, fold, samples, fold_by_subject)
         folder = base / f"fold-{fold}"
         result = training.train_fold(architecture, fold_settings, faces, labels, sets, folder)
         title = f"{architecture.name}, fold {fold}: accuracy {result['test']['accuracy']:.3f}"
@@ -43,10 +41,21 @@ def train_network(architecture, settings, samples, chosen_folds, fold_by_subject
             title = f"{architecture.name}, fold {fold}, unseen families: accuracy {strange['accuracy']:.3f}"
             figures.draw_confusion(strange, folder / "confusion_held_out_families.png", title)
         _finish_fold(architecture, result, samples, faces, sets, labels, folder, options, program)
-    results = _finished(settings, base)
+    results = {}
+    for fold in range(1, settings["fold_count"] + 1):
+        result = _finished(*_fold(settings, fold, samples, fold_by_subject), faces, labels, base / f"fold-{fold}")
+        if result is not None:
+            results[fold] = result
     evaluations = _pool_evaluations(classes, base, results, options)
     _summarise(architecture, results, base)
     files.write_text(base / f"{base.name}.md", card.text_of_folds(base.name, results, evaluations, base))
+
+
+def _fold(settings, fold, samples, fold_by_subject):
+    """Settings of a fold, and which samples it trains on, is tested on, and is tested on as of strange families."""
+    held = folds.held_out_families(samples, settings["hold_out_families"], fold, settings["seed"])
+    fold_settings = {**settings, "fold": fold, "held_out": sorted("/".join(pair) for pair in held)}
+    return fold_settings, folds.split(samples, fold, fold_by_subject, held)
 
 
 def _faces_table(samples, fold_by_subject, base):
@@ -100,16 +109,12 @@ def network_name(name, class_count, fold):
     return f"{name}-{class_count}-fold-{fold}"
 
 
-def _finished(settings, base):
-    """{fold: result} of every fold with these settings, those of earlier commands too."""
-    results = {}
-    for fold in range(1, settings["fold_count"] + 1):
-        path = base / f"fold-{fold}" / "result.json"
-        if path.exists():
-            result = files.read_json(path)
-            if settings == {key: value for key, value in result["settings"].items() if key not in ("fold", "held_out")}:
-                results[fold] = result
-    return results
+def _finished(settings, sets, faces, labels, folder):
+    """The result of a fold with these settings and pictures, also of an earlier command; none where there is none."""
+    path = folder / "result.json"
+    result = files.read_json(path) if path.exists() else None
+    is_same = result and result["fingerprint"] == training.fingerprint(settings, faces, labels, sets)
+    return result if is_same else None
 
 
 def _summarise(architecture, results, base):

@@ -67,7 +67,7 @@ def tables(manifest):
 
 def main():
     chosen = arguments()
-    network = pathlib.Path(chosen.network)
+    network = pathlib.Path(chosen.network).absolute()
     name = chosen.name or network.stem
     models = pathlib.Path(chosen.models)
     described = network.with_suffix(".toml")

@@ -120,10 +120,10 @@ def train_fold(architecture, settings, faces, labels, sets, folder):
     The finished network is `folder/network.keras`.
     """
     result_path = folder / "result.json"
-    fingerprint = _fingerprint(settings, faces, labels, sets)
+    own = fingerprint(settings, faces, labels, sets)
     if result_path.exists():
         result = files.read_json(result_path)
-        _require_same(result["fingerprint"], fingerprint, folder)
+        _require_same(result["fingerprint"], own, folder)
         return result
     training, test, strange = sets
     batch = settings["batch"]
@@ -132,7 +132,7 @@ def train_fold(architecture, settings, faces, labels, sets, folder):
     if half_size_epochs and architecture.side % 2:
         raise Failure(f"{architecture.name} takes pictures of {architecture.side} pixels, which have no half")
     halves = growing.halve(faces) if half_size_epochs else faces
-    network, history = _resume(architecture, settings, folder, fingerprint, updates)
+    network, history = _resume(architecture, settings, folder, own, updates)
     classes = settings["classes"]
     augmentation = augmenting.BY_NAME[settings["augmentation"]]
     label = f"{architecture.name} fold {settings['fold']}"
@@ -148,7 +148,7 @@ def train_fold(architecture, settings, faces, labels, sets, folder):
             _train_epoch(network, settings, pictures, labels, training, generator, augmentation, updates,
                          f"{label}, epoch {epoch} of {settings['epochs']}", len(classes))
         )  # fmt: skip
-        _save(network, history, fingerprint, folder)
+        _save(network, history, own, folder)
     if settings["precision"] != "float32":
         trained = network
         network = architecture.build(len(classes))
@@ -157,7 +157,7 @@ def train_fold(architecture, settings, faces, labels, sets, folder):
     result = {
         "network": architecture.name,
         "settings": settings,
-        "fingerprint": fingerprint,
+        "fingerprint": own,
         "training_pictures": len(training),
         "history": history,
         "test": metrics.measure(labels[test], probabilities, classes),
@@ -216,7 +216,7 @@ def _train_epoch(network, settings, faces, labels, training, generator, augmenta
     }
 
 
-def _fingerprint(settings, faces, labels, sets):
+def fingerprint(settings, faces, labels, sets):
     """What a run must have in common with the one it goes on with: settings and data."""
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     digest.update(numpy.ascontiguousarray(labels).tobytes())

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use super::instrument::{FinderArgs, available_threads, choose_estimator};
+use super::instrument::{FinderArgs, available_threads, choose_estimator, classifier_failure};
 use super::output::{create_folder_of, print};
 use super::progress::Progress;
 use super::{Failure, exit_code};
@@ -100,6 +100,10 @@ fn part(text: &str) -> Result<Part, String> {
 pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     let plan = plan(args)?;
     create_folder_of(&args.out)?;
+    if !args.out.exists() {
+        // What is wrong with the options is told before a file is made that would be in the way of the right ones.
+        args.finder.open()?;
+    }
     let mut store = plan.store(&args.out).map_err(failure)?;
     let mut bar: Option<Progress> = None;
     let failures = plan
@@ -126,7 +130,6 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
             if earlier == 1 { "is" } else { "are" }
         ));
     }
-    let failures = failures + earlier;
     if !store.is_finished().map_err(store_failure)? {
         store.finish().map_err(store_failure)?;
     }
@@ -138,6 +141,7 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
         ))?;
         return Ok(exit_code(failures));
     }
+    let failures = failures + earlier;
     let results = results(&args.out, REPLICATES)?;
     print(&summary(&results))?;
     print(&format!("\nKept in {out}. Now: ferscope report {out}; ferscope export {out}\n"))?;
@@ -165,8 +169,7 @@ fn plan(args: &Args) -> Result<Plan, Failure> {
     for name in &args.networks {
         for network in expand(name, &args.folds)? {
             let options = Options { network, ..options.clone() };
-            let planned =
-                PlannedNetwork::find(&options).map_err(super::instrument::classifier_failure)?;
+            let planned = PlannedNetwork::find(&options).map_err(classifier_failure)?;
             networks.push(planned);
         }
     }
@@ -272,6 +275,7 @@ fn failure(error: StudyError) -> Failure {
     match error {
         StudyError::Store(error) => store_failure(error),
         StudyError::Other(text) => Failure::Usage(text),
+        StudyError::Instrument(error) => classifier_failure(error),
         other => Failure::Model(other.to_string()),
     }
 }

@@ -13,7 +13,7 @@ use image::{ColorType, DynamicImage, ImageDecoder, ImageReader, Limits, RgbImage
 pub const LONGEST_SIDE: u32 = 16_384;
 /// The shortest side in which a face can be looked for, in pixels.
 pub const SHORTEST_SIDE: u32 = 16;
-/// The most memory one picture may take while it is decoded, in bytes.
+/// The most memory one picture may take while it is decoded, in bytes, and the most that its file may have.
 const LARGEST_PICTURE: u64 = 768 << 20;
 
 /// File name endings taken from a folder.
@@ -40,7 +40,7 @@ pub enum PictureProblem {
     #[error("is not a picture that can be read (JPEG, PNG, BMP, TIFF, WebP, PNM): {0}")]
     Decode(image::ImageError),
     /// A JPEG without its end.
-    #[error("is cut off before its end: copy it again")]
+    #[error("has no end, so it is cut off: copy it again, or save it anew")]
     CutOff,
     /// Neither a file nor a folder: a pipe or a device could be waited for without end.
     #[error("is neither a file nor a folder")]
@@ -196,7 +196,8 @@ pub fn name_pictures(paths: Vec<PathBuf>) -> Vec<PictureFile> {
 /// # Errors
 /// When the file cannot be read, is no picture, or is too large or too small. Memory is bounded before anything is decoded.
 pub fn read_picture(path: &Path) -> Result<RgbImage, PictureError> {
-    read_picture_and_checksum(path).0
+    let read = || decode(&crate::files::read(path, LARGEST_PICTURE)?);
+    read().map_err(|problem| PictureError { path: path.to_owned(), problem })
 }
 
 /// As [`read_picture`], with the checksum of the file (sha256, hexadecimal).
@@ -216,11 +217,17 @@ pub fn read_picture_and_checksum(path: &Path) -> (Result<RgbImage, PictureError>
 
 fn decode(encoded: &[u8]) -> Result<RgbImage, PictureProblem> {
     let mut picture = RgbImage::default();
-    decode_into(std::io::Cursor::new(encoded), &mut picture)?;
+    decode_file_into(encoded, &mut picture)?;
+    Ok(picture)
+}
+
+/// As [`decode_into`], of a whole file.
+fn decode_file_into(encoded: &[u8], picture: &mut RgbImage) -> Result<(), PictureProblem> {
+    decode_into(std::io::Cursor::new(encoded), picture)?;
     // The decoder fills what is missing of a JPEG with grey.
     match is_cut_off(encoded) {
         true => Err(PictureProblem::CutOff),
-        false => Ok(picture),
+        false => Ok(()),
     }
 }
 
@@ -228,10 +235,9 @@ fn decode(encoded: &[u8]) -> Result<RgbImage, PictureProblem> {
 fn is_cut_off(encoded: &[u8]) -> bool {
     const START_OF_SCAN: u8 = 0xda;
     let Some(mut rest) = encoded.strip_prefix(&[0xff, 0xd8]) else { return false };
-    while let [0xff, marker, high, low, ..] = *rest {
-        if marker == START_OF_SCAN {
-            return !rest.windows(2).any(|pair| pair == [0xff, 0xd9]);
-        }
+    while let [0xff, marker, high, low, ..] = *rest
+        && marker != START_OF_SCAN
+    {
         // Markers may be padded.
         let length = match marker {
             0xff => 1,
@@ -239,7 +245,7 @@ fn is_cut_off(encoded: &[u8]) -> bool {
         };
         rest = rest.get(length..).unwrap_or_default();
     }
-    true
+    !rest.windows(2).any(|pair| pair == [0xff, 0xd9])
 }
 
 /// Decodes into the memory of `picture`, which holds anything after an error.
@@ -284,6 +290,29 @@ fn resize(picture: &mut RgbImage, width: u32, height: u32) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_jpeg_without_its_end_is_cut_off_whatever_stands_before() {
+        let start: &[u8] = &[0xff, 0xd8];
+        let thumbnail: &[u8] = &[0xff, 0xe1, 0, 6, 0xff, 0xd8, 0xff, 0xd9];
+        let padding: &[u8] = &[0xff, 0xff, 0xfe, 0, 2];
+        let stray: &[u8] = &[7];
+        let scan: &[u8] = &[0xff, 0xda, 0, 2, 1, 2, 0xff, 0, 3, 0xff, 0xd0, 4];
+        let end: &[u8] = &[0xff, 0xd9];
+        for parts in [
+            vec![start, scan],
+            vec![start, thumbnail, scan],
+            vec![start, padding, scan, scan],
+            vec![start, padding, stray, scan],
+            vec![start, &thumbnail[..5]],
+        ] {
+            let cut = parts.concat();
+            assert!(is_cut_off(&cut), "{cut:?}");
+            let behind: &[u8] = b"something behind it";
+            assert!(!is_cut_off(&[&cut, end, behind].concat()) || cut.len() < 10, "{cut:?}");
+        }
+        assert!(!is_cut_off(b"PNG"));
+    }
 
     #[test]
     fn pictures_of_the_same_name_are_told_apart() {

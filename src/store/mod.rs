@@ -172,8 +172,10 @@ impl Store {
         if verdict != "ok" {
             return Err(store.refuse(StoreProblem::Damaged(verdict)));
         }
-        // All that is read is of one moment, also while the study goes on.
-        store.connection.execute_batch("BEGIN").map_err(|error| store.refuse(error))?;
+        if !store.is_finished()? {
+            // All that is read is of one moment, while the study goes on.
+            store.connection.execute_batch("BEGIN").map_err(|error| store.refuse(error))?;
+        }
         Ok(store)
     }
 
@@ -254,6 +256,15 @@ impl Store {
         let partial = with_ending(&path, ".partial");
         let write = || -> std::result::Result<(), StoreProblem> {
             remove_database(&partial)?;
+            // The log of a reader who is at it would be taken for the new file's.
+            let is_read: bool =
+                self.connection
+                    .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+            if is_read {
+                let problem =
+                    "is read by another program: give the same command again, to finish it";
+                return Err(StoreProblem::Different(problem.to_owned()));
+            }
             // It counts how often the file was written anew.
             self.connection.pragma_update(None, "schema_version", 1)?;
             write_anew(&self.connection, &partial)?;

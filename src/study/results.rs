@@ -478,10 +478,12 @@ fn network_result(
 /// Why no face of a study is explained.
 fn why_nothing(progress: &Progress, store: &Store) -> Result<String, StoreError> {
     Ok(match progress {
-        progress if progress.missing() > 0 => format!(
-            "it waits for {} more explanations: give the same `ferscope study` again",
-            progress.missing()
-        ),
+        progress if !progress.finished => {
+            "the study is not finished: give the same `ferscope study` again".to_owned()
+        }
+        progress if progress.missing() > 0 => {
+            "this part has none: add the parts with `ferscope merge`".to_owned()
+        }
         progress if progress.failed > 0 => {
             format!("all {} explanations failed", progress.failed)
         }

@@ -129,8 +129,8 @@ impl Accumulating {
             }
         }
         self.commit(shared, true);
-        shared.has_committed.store(true, Relaxed);
         self.publish(shared);
+        shared.has_committed.store(true, Relaxed);
         // Who waits for the end of the frames learns it now.
         shared.board.stop();
         Ok(())

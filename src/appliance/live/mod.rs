@@ -6,7 +6,7 @@
 //!    └──── pictures ◄────┴──views──► who shows them
 //! ```
 //!
-//! Frames and candidates are dropped oldest first; explanations and the ends of visits never are. A candidate is copied out of its frame,
+//! Frames are dropped oldest first, candidates too, but that each visit has its turn; explanations and the ends of visits never are. A candidate is copied out of its frame,
 //! explained as a whole, and added as a whole: none is counted half.
 
 mod accumulating;
@@ -163,7 +163,9 @@ pub struct Live {
     shared: Arc<Shared>,
     workers: Vec<JoinHandle<()>>,
     views: Receiver<View>,
+    keeps_session: bool,
 }
+
 impl Live {
     /// Opens the networks and begins.
     ///
@@ -185,6 +187,7 @@ impl Live {
         let explainer_network = open(lanes)?;
         let size = explainer_network.crop_size().0;
         let first = (FaceFinder::open(&options.instrument)?, open(1)?);
+        let keeps_session = !matches!(kept, Kept::Memory);
         let mut accumulating = Accumulating::new(&options, kept);
         let shared = Arc::new(Shared {
             last_visit: AtomicU64::new(accumulating.last_visit()),
@@ -237,7 +240,7 @@ impl Live {
             }),
             spawn("accumulate", &shared, move |shared| accumulating.run(shared, &messages)),
         ];
-        Ok(Live { shared, workers, views })
+        Ok(Live { shared, workers, views, keeps_session })
     }
 
     /// Frames with what was seen on them, where they are wanted.
@@ -288,7 +291,7 @@ impl Live {
         }
         match self.shared.supervisor.failure() {
             Some(failure) => Err(failure),
-            None if !has_committed() => Err(format!(
+            None if self.keeps_session && !has_committed() => Err(format!(
                 "what was learnt last could not be written in {:.0} s, and is lost",
                 began.elapsed().as_secs_f64()
             )),

@@ -56,6 +56,7 @@ fn look_on(
     let board = &shared.board;
     let mut seen = Seen::default();
     let mut stages = PerceiveStages::default();
+    let mut turn = Turn::default();
     let mut last_frame = Instant::now();
     let end = |visit| end_visit(shared, channels, visit);
     while !board.is_stopping() {
@@ -82,7 +83,8 @@ fn look_on(
         let now = (frame.captured - shared.began.min(frame.captured)).as_secs_f64();
         let candidate =
             perceiver.look(now, &frame.picture, &mut seen).map_err(|error| error.to_string())?;
-        let offer = candidate.map_or(Offer::Refused, |candidate| offer(channels, candidate));
+        let offer =
+            candidate.map_or(Offer::Refused, |candidate| offer(channels, candidate, &mut turn));
         match offer {
             Offer::Refused => {}
             Offer::Taken => perceiver.taken(None),
@@ -100,6 +102,14 @@ fn look_on(
     Ok(())
 }
 
+/// Whose turn it is to be explained.
+#[derive(Debug, Clone, Copy, Default)]
+struct Turn {
+    visit: u64,
+    /// How often that visit was explained before.
+    explanations: u32,
+}
+
 /// What becomes of a face that is offered to be explained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Offer {
@@ -111,34 +121,26 @@ enum Offer {
 }
 
 /// Hands a face on to be explained, in place of an older one that waits; unless that is of another visit, which was explained no more often:
-/// who is seen well in one frame of ten has a turn beside who is seen well in all.
-fn offer(channels: &PerceiveChannels, candidate: &Candidate) -> Offer {
-    let waiting = channels.take_back.try_recv().ok();
-    let (mut room, offer) = match waiting {
-        Some(waiting)
-            if waiting.visit != candidate.visit
-                && waiting.explanations <= candidate.explanations =>
-        {
-            // There is room: nobody else puts anything there.
-            let _ = channels.offer.try_send(waiting);
-            return Offer::Refused;
-        }
-        Some(waiting) => {
-            let displaced = waiting.visit;
-            (waiting, Offer::InPlaceOf(displaced))
-        }
+/// who is seen well in one frame of ten has a turn beside who is seen well in all. `last` is the face that was handed on last.
+fn offer(channels: &PerceiveChannels, candidate: &Candidate, last: &mut Turn) -> Offer {
+    let other_comes_first =
+        last.visit != candidate.visit && last.explanations <= candidate.explanations;
+    if !channels.take_back.is_empty() && other_comes_first {
+        return Offer::Refused;
+    }
+    // Never put back: an end of its visit may have been told meanwhile.
+    let (mut room, offer) = match channels.take_back.try_recv() {
+        Ok(waiting) => (waiting, Offer::InPlaceOf(last.visit)),
         // An explanation that panicked has kept its box.
-        None => {
+        Err(_) => {
             let room = channels.empty.try_recv();
             (room.unwrap_or_else(|_| Box::new(candidate.clone())), Offer::Taken)
         }
     };
-    let waited = room.explanations;
     room.copy_from(candidate);
-    if offer == Offer::InPlaceOf(candidate.visit) {
-        // It had counted already.
-        room.explanations = waited;
-    }
+    // The one of that visit which waited had counted already.
+    let waited = u32::from(offer == Offer::InPlaceOf(candidate.visit));
+    *last = Turn { visit: candidate.visit, explanations: candidate.explanations - waited };
     channels.offer.try_send(room).map_or(Offer::Refused, |()| offer)
 }
 
@@ -267,24 +269,28 @@ mod tests {
     #[test]
     fn the_newest_face_of_the_visit_explained_least_waits() {
         let (channels, _free, candidates) = channels();
-        assert_eq!(offer(&channels, &candidate(1, 0)), Offer::Taken);
-        assert_eq!(offer(&channels, &candidate(2, 0)), Offer::Refused, "it came later");
+        let mut turn = Turn::default();
+        let mut offer =
+            |visit, explanations| offer(&channels, &candidate(visit, explanations), &mut turn);
+        assert_eq!(offer(1, 0), Offer::Taken);
+        assert_eq!(offer(2, 0), Offer::Refused, "it came later");
         // Its own newer face, which counts the one that waits.
-        assert_eq!(offer(&channels, &candidate(1, 1)), Offer::InPlaceOf(1));
-        let waiting = candidates.recv().unwrap();
-        assert_eq!((waiting.visit, waiting.explanations), (1, 0));
+        assert_eq!(offer(1, 1), Offer::InPlaceOf(1));
+        assert_eq!(offer(2, 0), Offer::Refused);
+        assert_eq!(candidates.recv().unwrap().visit, 1);
         // While it is explained.
-        assert_eq!(offer(&channels, &candidate(1, 1)), Offer::Taken);
-        assert_eq!(offer(&channels, &candidate(2, 0)), Offer::InPlaceOf(1));
-        assert_eq!(offer(&channels, &candidate(1, 1)), Offer::Refused);
+        assert_eq!(offer(1, 1), Offer::Taken);
+        assert_eq!(offer(2, 0), Offer::InPlaceOf(1));
+        assert_eq!(offer(1, 1), Offer::Refused);
         assert_eq!(candidates.recv().unwrap().visit, 2);
     }
 
     #[test]
     fn boxes_that_panics_took_are_made_anew() {
         let (channels, _free, candidates) = channels();
+        let mut turn = Turn::default();
         for visit in 1..=5 {
-            assert_eq!(offer(&channels, &candidate(visit, 0)), Offer::Taken);
+            assert_eq!(offer(&channels, &candidate(visit, 0), &mut turn), Offer::Taken);
             drop(candidates.recv().unwrap());
         }
     }

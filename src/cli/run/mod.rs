@@ -29,8 +29,8 @@ use super::instrument::{
 };
 use super::output::{complain, create_folder_of, print, print_error};
 use crate::appliance::{
-    Board, Cores, DEFAULT_EPSILON, DEFAULT_NETWORK, Events, Kept, Live, LiveOptions, Options,
-    Samples, Status, StoreState, find_classifier, open_session,
+    Board, Cores, DEFAULT_EPSILON, DEFAULT_NETWORK, Events, FaceFinder, Kept, Live, LiveOptions,
+    Options, Samples, Status, StoreState, find_classifier, open_session,
 };
 use crate::expression::Expression;
 use crate::network::{ModelSpec, Network};
@@ -66,7 +66,8 @@ Examples:
   ferscope run --config ferscope.toml                       (see `ferscope config default`)
 
 Signals: SIGTERM and Ctrl-C end it, everything committed; SIGUSR1 stops looking, and looks again.
-Exit codes: 0 ended; 1 no frame came, something learnt is lost, or workers failed again and again; 2 wrong usage; 3 a model or calibration is unusable.")]
+Exit codes: 0 ended; 1 no frame came, something learnt is lost, or workers failed again and again; 2 wrong usage;
+3 a model or calibration is unusable.")]
 pub struct Args {
     /// Take settings from this file; options given here come before it
     #[arg(long, value_name = "FILE.toml", env = "FERSCOPE_CONFIG")]
@@ -285,6 +286,10 @@ fn session(settings: &Settings, options: &LiveOptions) -> Result<(ModelSpec, Kep
     let (spec, folder) = find_classifier(&options.instrument).map_err(classifier_failure)?;
     let Some(path) = &settings.session else { return Ok((spec, Kept::Memory)) };
     create_folder_of(path)?;
+    if !path.exists() {
+        // What is wrong with the options is told before a file is made that would be in the way of the right ones.
+        FaceFinder::open(&options.instrument).map_err(classifier_failure)?;
+    }
     let configuration = session_configuration(options, &spec, &folder)?;
     let kept = open_session(path, configuration).map_err(|error| {
         let remedy = match error.problem {

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use image::RgbImage;
 
-use super::super::{PictureFile, decode_into, list_pictures};
+use super::super::{LARGEST_PICTURE, PictureFile, decode_file_into, list_pictures};
 use super::SourceError;
 use super::feed::{Feed, Next};
 use super::shared::Shared;
@@ -29,7 +29,7 @@ pub fn open(path: &Path, shared: &Arc<Shared>) -> Result<Box<dyn Feed>, SourceEr
 impl Feed for Pictures {
     fn next(&mut self, picture: &mut RgbImage) -> Result<Next, SourceError> {
         let Some(PictureFile { path, .. }) = self.files.next() else { return Ok(Next::End(None)) };
-        let mut read = || decode_into(std::io::BufReader::new(crate::files::open(&path)?), picture);
+        let mut read = || decode_file_into(&crate::files::read(&path, LARGEST_PICTURE)?, picture);
         Ok(match read() {
             Ok(()) => Next::Picture(Instant::now()),
             Err(problem) => Next::Skipped(format!("{}: {problem}", path.display())),

@@ -200,10 +200,11 @@ impl Drop for Session {
 /// ends, however it does.
 fn lock(path: &Path) -> std::result::Result<std::fs::File, StoreProblem> {
     let file = std::fs::File::open(path)?;
-    #[cfg(unix)]
+    // Elsewhere this lock would be in the way of SQLite's own. There, and where a file system has no locks, commits see what another program
+    // wrote.
+    #[cfg(target_os = "linux")]
     {
         use rustix::fs::{FlockOperation, flock};
-        // Where a file system has no locks, commits see what another program wrote.
         if flock(&file, FlockOperation::NonBlockingLockExclusive)
             == Err(rustix::io::Errno::WOULDBLOCK)
         {
