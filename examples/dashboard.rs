@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ferscope::appliance::{Board, Refusals, StageTime, Status, StoreState};
 use ferscope::compare::{EkmanMasks, MaskSet, Overlap};
-use ferscope::dashboard::{DashboardOptions, serve};
+use ferscope::dashboard::serve;
 use ferscope::expression::Expression;
 use ferscope::random::Stream;
 use ferscope::source::stream::SourceState;
@@ -27,8 +27,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let status = Status::new("face-api-expression", MaskSet::Published, MIN_VISITS);
     let board = Arc::new(Board::new(status, shows_picture));
     fill(&board, &state)?;
-    let options = DashboardOptions { token, controls: true };
-    let dashboard = serve(address.parse()?, board.clone(), options)?;
+    let dashboard = serve(address.parse()?, board.clone(), token.as_deref())?;
     println!("http://{}/ shows made-up numbers", dashboard.address());
 
     let kept = board.clone();

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use ferscope::appliance::{Board, StageTime, Status, StoreState};
 use ferscope::compare::{MaskSet, Overlap};
-use ferscope::dashboard::{Dashboard, DashboardError, DashboardOptions, serve};
+use ferscope::dashboard::{Dashboard, DashboardError, serve};
 use ferscope::expression::Expression;
 use ferscope::source::stream::SourceState;
 use ferscope::standard_face::FACE_PIXELS;
@@ -51,14 +51,13 @@ fn board(shows_picture: bool) -> Arc<Board> {
     Arc::new(board)
 }
 
-fn serve_with(board: Arc<Board>, token: Option<&str>, controls: bool) -> Dashboard {
-    let options = DashboardOptions { token: token.map(str::to_owned), controls };
-    serve("127.0.0.1:0".parse().unwrap(), board, options).unwrap()
+fn serve_with(board: Arc<Board>, token: Option<&str>) -> Dashboard {
+    serve("127.0.0.1:0".parse().unwrap(), board, token).unwrap()
 }
 
 fn open() -> (Dashboard, Arc<Board>) {
     let board = board(false);
-    (serve_with(board.clone(), None, true), board)
+    (serve_with(board.clone(), None), board)
 }
 
 struct Answer {
@@ -166,7 +165,6 @@ fn status_and_history_are_json() {
     assert_eq!(status["expressions"][3]["overlap"]["iou"], 0.5);
     assert_eq!(status["expressions"][0]["overlap"], Value::Null);
     assert_eq!(status["source"]["state"], "running");
-    assert_eq!(status["controls"], true);
     assert_eq!(status["shows_picture"], false);
     assert_eq!(status["has_picture"], false);
     assert_eq!(status["problem"], Value::Null);
@@ -221,7 +219,7 @@ fn the_picture_is_there_only_when_it_is_shown() {
     assert!(answer.text().contains("nobody asked for it"));
 
     let board = board(true);
-    let dashboard = serve_with(board.clone(), None, true);
+    let dashboard = serve_with(board.clone(), None);
     assert_eq!(get(dashboard.address(), "/api/picture.jpg").status, 204, "no frame yet");
     board.set_picture(Some(Arc::new(RgbImage::new(1280, 720))));
     let answer = get(dashboard.address(), "/api/picture.jpg");
@@ -267,11 +265,6 @@ fn only_the_page_itself_and_programs_that_say_so_press_its_buttons() {
     let answer = ask_with(at, "POST", "/api/resume", &["X-Ferscope: 1"]);
     assert_eq!(answer.json()["paused"], false);
     assert!(!board.is_paused());
-
-    let without = serve_with(board.clone(), None, false);
-    let answer = ask_with(without.address(), "POST", "/api/pause", &["X-Ferscope: 1"]);
-    assert!(answer.status == 403 && !board.is_paused());
-    assert_eq!(get(without.address(), "/api/status").json()["controls"], false);
 }
 
 #[test]
@@ -310,7 +303,7 @@ fn without_a_token_only_names_of_this_machine_are_answered_to() {
 
 #[test]
 fn with_a_token_everything_but_the_health_wants_it() {
-    let dashboard = serve_with(board(false), Some(&format!(" {TOKEN}\n")), true);
+    let dashboard = serve_with(board(false), Some(&format!(" {TOKEN}\n")));
     let at = dashboard.address();
     assert_eq!(ask_with(at, "GET", "/healthz", &["Host: elsewhere.example"]).status, 200);
     for path in [
@@ -348,7 +341,7 @@ fn with_a_token_everything_but_the_health_wants_it() {
         let cookie = format!("Cookie: a=b; {}", cookie.split(';').next().unwrap());
         assert_eq!(ask_with(at, "GET", "/", &[&cookie]).status, 200);
         assert_eq!(ask_with(at, "GET", "/?token=wrong", &[&cookie]).status, 401);
-        let other = serve_with(board(false), Some("another-token-of-it"), true);
+        let other = serve_with(board(false), Some("another-token-of-it"));
         assert_eq!(ask_with(other.address(), "GET", "/", &[&cookie]).status, 401);
     }
     assert_eq!(get(at, &format!("/api/status?token={TOKEN}")).status, 401, "only at the door");
@@ -357,8 +350,7 @@ fn with_a_token_everything_but_the_health_wants_it() {
 #[test]
 fn what_cannot_be_served_is_refused_with_what_to_do() {
     let refusal = |address: &str, token: Option<&str>| {
-        let options = DashboardOptions { token: token.map(str::to_owned), controls: false };
-        serve(address.parse().unwrap(), board(false), options).unwrap_err()
+        serve(address.parse().unwrap(), board(false), token).unwrap_err()
     };
     for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:80"] {
         let error = refusal(address, None);
@@ -587,7 +579,6 @@ fn it_stops_at_once_whatever_its_clients_do_and_gives_the_address_back() {
     drop(dashboard);
     assert!(begin.elapsed() < Duration::from_millis(500));
     assert!(TcpStream::connect(at).is_err());
-    let options = DashboardOptions { token: None, controls: false };
-    let again = serve(at, board, options).expect("the address is free again");
+    let again = serve(at, board, None).expect("the address is free again");
     assert_eq!(get(again.address(), "/").status, 200);
 }

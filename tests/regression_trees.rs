@@ -46,10 +46,7 @@ fn place(trees: &mut RegressionTrees, picture: &DynamicImage, bounds: [f32; 4]) 
     let [x, y, width, height] = bounds;
     let rectangle = BoundingBox { x, y, width, height };
     let mut points = [[0.0; 2]; 68];
-    match picture {
-        DynamicImage::ImageLuma8(grey) => trees.place_grey(grey, rectangle, &mut points),
-        other => trees.place(&other.to_rgb8(), rectangle, &mut points),
-    }
+    trees.place(&picture.to_rgb8(), rectangle, &mut points);
     points
 }
 
@@ -77,15 +74,6 @@ fn places_points_where_dlib_does_with_a_tiny_predictor() {
     let list = data.join("tiny_shape_predictor.json");
     let worst = worst_distance(&mut trees, &list, &data.join("painted_faces"));
     assert!(worst <= ROUNDING, "{worst} pixels");
-}
-
-#[test]
-fn reads_grey_and_equal_colours_alike() {
-    let mut trees = RegressionTrees::read(&tiny_file()[..]).unwrap();
-    let grey = image::open(root().join("tests/data/painted_faces/frame-001-1.png")).unwrap();
-    let colour = DynamicImage::ImageRgb8(grey.to_rgb8());
-    let rectangle = [20.0, 25.0, 80.5, 90.25];
-    assert_eq!(place(&mut trees, &grey, rectangle), place(&mut trees, &colour, rectangle));
 }
 
 #[test]

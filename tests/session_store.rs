@@ -23,7 +23,7 @@ fn refused<T>(result: Result<T, StoreError>) -> String {
     }
 }
 
-fn study(path: &Path) {
+fn study(path: &Path) -> Store {
     let configuration = Configuration {
         software: "ferscope".to_owned(),
         seed: 0,
@@ -38,7 +38,22 @@ fn study(path: &Path) {
         landmark_model: "landmarks-68".to_owned(),
         epsilon: 0.01,
     };
-    Store::create(path, &configuration, &[], &[]).unwrap().finish().unwrap();
+    Store::create(path, &configuration, &[], &[]).unwrap()
+}
+
+#[test]
+fn a_study_that_is_read_is_written_anew_when_nobody_reads_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("study.sqlite");
+    let store = study(&path);
+    store.go_on().unwrap();
+    let reader = Store::read(&path).unwrap();
+    assert!(!reader.progress().unwrap().finished);
+    // What the reader's log holds would be taken for the new file's.
+    assert!(refused(store.finish()).contains("is read by another program"));
+    drop(reader);
+    Store::open(&path).unwrap().finish().unwrap();
+    assert!(Store::read(&path).unwrap().progress().unwrap().finished);
 }
 
 #[test]
@@ -93,7 +108,7 @@ fn another_configuration_is_refused_and_the_differences_named() {
 fn a_study_is_no_session_and_a_session_no_study() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
-    study(&path("study"));
+    study(&path("study")).finish().unwrap();
     write(&path("session"), &configuration(), &[]);
     let words = "is a study, not a session of `ferscope run`";
     assert!(refused(Session::open(&path("study"), &configuration())).contains(words));
@@ -352,7 +367,7 @@ fn what_does_not_belong_together_is_not_merged() {
     let problem = merge(&[&a, &path("sharp")]);
     assert!(problem.contains("sharp: cannot be merged with"), "{problem}");
     assert!(problem.contains("least_sharpness is 0.01 here and 0.004 there"), "{problem}");
-    study(&path("study"));
+    study(&path("study")).finish().unwrap();
     assert!(merge(&[&a, &path("study")]).contains("is a study"));
     std::fs::write(&out, "mine").unwrap();
     assert!(merge_sessions(&[a, b], &out, || ()).is_err());

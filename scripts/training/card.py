@@ -25,9 +25,6 @@ def write(folder):
 def text(name, result, folder):
     settings = result["settings"]
     architecture = networks.find(result["network"])
-    half = settings["half_size_epochs"]
-    starts = {"none": f"random weights ({settings['initialisation']})", "imagenet": "ImageNet weights"}
-    start = starts.get(settings["weights"], f"the weights of {pathlib.Path(settings['weights']).name}")
     lines = [
         f"# {name}",
         "",
@@ -37,17 +34,7 @@ def text(name, result, folder):
         "## Training",
         "",
         f"Fold {settings['fold']} of {settings['fold_count']}, people divided by seed {settings['seed']}; no person is "
-        f"in both parts. {result['training_pictures']} training pictures, from {start}, {len(result['history'])} "
-        f"epochs (the paper: {architecture.epochs})"
-        + (f", the first {half} on pictures of half the side, without dropout" if half else "")
-        + f", {settings['optimiser']} with learning "
-        f"rate {settings['learning_rate']:g}"
-        + (f", then {settings['whole_size_learning_rate']:g}" if settings["whole_size_learning_rate"] else "")
-        + f" ({settings['schedule']}), batch {settings['batch']}, "
-        f"augmentation `{settings['augmentation']}`"
-        + (f", label smoothing {settings['label_smoothing']}" if settings["label_smoothing"] else "")
-        + (f", dropout {settings['dropout']:g}" if settings["dropout"] is not None else "")
-        + ".",
+        f"in both parts. {result['training_pictures']} training pictures, {_recipe(settings, architecture)}.",
     ]
     if settings["held_out"]:
         lines += ["", f"Recipe families kept out of training: {', '.join(settings['held_out'])}."]
@@ -68,12 +55,29 @@ def text(name, result, folder):
     return "\n".join(lines)
 
 
+def _recipe(settings, architecture):
+    """How a network was trained, in words."""
+    half = settings["half_size_epochs"]
+    starts = {"none": f"random weights ({settings['initialisation']})", "imagenet": "ImageNet weights"}
+    start = starts.get(settings["weights"], f"the weights of {pathlib.Path(settings['weights']).name}")
+    return (
+        f"from {start}, {settings['epochs']} epochs (the paper: {architecture.epochs})"
+        + (f", the first {half} on pictures of half the side, without dropout" if half else "")
+        + f", {settings['optimiser']} with learning rate {settings['learning_rate']:g}"
+        + (f", then {settings['whole_size_learning_rate']:g}" if settings["whole_size_learning_rate"] else "")
+        + f" ({settings['schedule']}), batch {settings['batch']}, augmentation `{settings['augmentation']}`"
+        + (f", label smoothing {settings['label_smoothing']}" if settings["label_smoothing"] else "")
+        + (f", dropout {settings['dropout']:g}" if settings["dropout"] is not None else "")
+    )
+
+
 def text_of_folds(name, results, evaluations, base):
     """The card of all trained folds of a network: `results` by fold, `evaluations` pooled over folds.
 
     Every figure is of people whom the network that answered was not trained on.
     """
-    settings = next(iter(results.values()))["settings"]
+    first = next(iter(results.values()))
+    settings, architecture = first["settings"], networks.find(first["network"])
     six = all("test_six_classes" in result for result in results.values())
     places = [report["folder"] for report in evaluations]
     header = ["fold", "pictures", "accuracy", "macro F1", *(["among the six"] if six else [])]
@@ -94,8 +98,9 @@ def text_of_folds(name, results, evaluations, base):
     lines = [
         f"# {name}: {len(results)} of {settings['fold_count']} folds",
         "",
-        "A network per fold; each answers for the people of its fold, whom it was not trained on. How they were "
-        f"trained is in the card of a fold. Accuracy {_percent(summary['accuracy']['mean'])} on average"
+        f"{architecture.paper_name}, a network per fold (people divided by seed {settings['seed']}); each answers for the "
+        f"people of its fold, whom it was not trained on. Trained {_recipe(settings, architecture)}. Accuracy "
+        f"{_percent(summary['accuracy']['mean'])} on average"
         + (f", standard deviation over folds {100 * summary['accuracy']['deviation']:.1f} points." if len(results) > 1 else "."),
         "",
         *_table(header, rows),

@@ -17,7 +17,7 @@ pub struct Accumulator {
     counts: SessionCounts,
     /// Visits that came to light after the first here: they have no numbers here.
     found: u64,
-    /// Expressions changed since [`Self::changed`] was last cleared.
+    /// Expressions changed since [`Self::forget_changes`].
     changed: [bool; 6],
 }
 

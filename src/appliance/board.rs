@@ -94,7 +94,7 @@ pub struct Refusals {
 /// How long a stage of the loop takes.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct StageTime {
-    /// `detect`, `landmarks`, `classify`, `perceive` (all of a frame), `explain`, `commit`, ...
+    /// `detect`, `place`, `classify`, `perceive` (all of a frame), `latency` (from capture to answer), `explain`, `commit`.
     pub stage: &'static str,
     /// Half of them take less.
     pub median_ms: f64,

@@ -3,11 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use super::Failure;
-use crate::appliance::{self, FaceFinder, InstrumentError, Options};
+use crate::appliance::{self, FaceFinder, Options};
 use crate::explain::{Estimator, MOST_IMITATED_SAMPLES};
-use crate::face::DetectorError;
 use crate::files;
-use crate::network::{ManifestError, Network};
+use crate::network::Network;
 
 /// Input of the face detector, in pixels, where time does not press.
 const DEFAULT_DETECTOR: &str = "256";
@@ -71,7 +70,7 @@ impl FinderArgs {
     }
 
     pub fn open(&self) -> Result<FaceFinder, Failure> {
-        FaceFinder::open(&self.options()).map_err(classifier_failure)
+        Ok(FaceFinder::open(&self.options())?)
     }
 
     /// What places landmarks: its name, or the checksum of the user's file.
@@ -112,7 +111,7 @@ impl ClassifierArgs {
         threads: usize,
     ) -> Result<Network, Failure> {
         let options = Options { network: self.network.clone(), threads, ..finder.options() };
-        appliance::open_classifier(&options).map_err(classifier_failure)
+        Ok(appliance::open_classifier(&options)?)
     }
 }
 
@@ -124,23 +123,6 @@ pub fn landmark_model(shape_predictor: Option<&Path>) -> Result<String, Failure>
             .map(|bytes| files::sha256(&bytes, None).expect("no other is expected"))
             .map_err(|error| Failure::Usage(format!("{}: {error}", file.display()))),
         Some(name) => Ok(name.display().to_string()),
-    }
-}
-
-/// What the user named wrongly, or what is unusable.
-pub fn classifier_failure(error: InstrumentError) -> Failure {
-    match error {
-        InstrumentError::Manifest(
-            ManifestError::Unknown { .. }
-            | ManifestError::NoNetwork { .. }
-            | ManifestError::Undescribed { .. },
-        )
-        | InstrumentError::Predictor { .. }
-        | InstrumentError::UnknownPredictor { .. }
-        | InstrumentError::Detector(DetectorError::Epsilon { .. }) => {
-            Failure::Usage(error.to_string())
-        }
-        other => Failure::Model(other.to_string()),
     }
 }
 

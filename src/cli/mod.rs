@@ -25,8 +25,10 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-use crate::network::NetworkError;
-use crate::store::StoreError;
+use crate::appliance::InstrumentError;
+use crate::face::DetectorError;
+use crate::network::{ManifestError, NetworkError};
+use crate::store::{StoreError, StoreProblem};
 use output::complain;
 
 /// Why a command stopped. What went wrong with single inputs is told as it happens and ends in exit code 1.
@@ -55,9 +57,33 @@ impl From<NetworkError> for Failure {
     }
 }
 
+/// A wrong or damaged store is the user's, a full disk is not.
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
-        study::store_failure(error)
+        match error.problem {
+            StoreProblem::Sqlite(_) | StoreProblem::File(_) => Failure::Output(error.to_string()),
+            StoreProblem::Damaged(_) => Failure::Input(error.to_string()),
+            _ => Failure::Usage(error.to_string()),
+        }
+    }
+}
+
+/// What the user named wrongly, or what is unusable.
+impl From<InstrumentError> for Failure {
+    fn from(error: InstrumentError) -> Self {
+        match error {
+            InstrumentError::Manifest(
+                ManifestError::Unknown { .. }
+                | ManifestError::NoNetwork { .. }
+                | ManifestError::Undescribed { .. },
+            )
+            | InstrumentError::Predictor { .. }
+            | InstrumentError::UnknownPredictor { .. }
+            | InstrumentError::Detector(DetectorError::Epsilon { .. }) => {
+                Failure::Usage(error.to_string())
+            }
+            other => Failure::Model(other.to_string()),
+        }
     }
 }
 

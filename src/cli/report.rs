@@ -46,7 +46,8 @@ pub struct Args {
     force: bool,
 }
 
-fn replicates(text: &str) -> Result<usize, String> {
+/// How many replicates a bootstrap may have.
+pub fn replicates(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(number) if number == 0 || (FEWEST_REPLICATES..=1_000_000).contains(&number) => {
             Ok(number)

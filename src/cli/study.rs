@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use super::instrument::{FinderArgs, available_threads, choose_estimator, classifier_failure};
+use super::instrument::{FinderArgs, available_threads, choose_estimator};
 use super::output::{create_folder_of, print};
 use super::progress::Progress;
 use super::{Failure, exit_code};
@@ -12,7 +12,7 @@ use crate::appliance::Options;
 use crate::compare::MaskSet;
 use crate::explain::{Estimator, SAMPLES};
 use crate::heatmap::Clipping;
-use crate::store::{Configuration, Store, StoreError, StoreProblem};
+use crate::store::{Configuration, Store};
 use crate::study::{
     self, Event, Part, Plan, PlannedNetwork, REPLICATES, Results, ResultsError, ResultsOptions,
     StudyError,
@@ -104,25 +104,23 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
         // What is wrong with the options is told before a file is made that would be in the way of the right ones.
         args.finder.open()?;
     }
-    let mut store = plan.store(&args.out).map_err(failure)?;
+    let mut store = plan.store(&args.out)?;
     let mut bar: Option<Progress> = None;
-    let failures = plan
-        .run(&mut store, args.part, &mut |event| match event {
-            Event::Classify(network, pictures) => {
-                bar = Some(Progress::new(pictures, &format!("pictures classified by {network}")));
-            }
-            Event::Explain(network, faces) => {
-                bar = Some(Progress::new(faces, &format!("faces explained for {network}")));
-            }
-            Event::Done => bar.iter().for_each(Progress::advance),
-            Event::Problem(problem) => match &bar {
-                Some(bar) => bar.print_line(&format!("ferscope: {problem}")),
-                None => super::output::complain(&problem),
-            },
-        })
-        .map_err(failure)?;
+    let failures = plan.run(&mut store, args.part, &mut |event| match event {
+        Event::Classify(network, pictures) => {
+            bar = Some(Progress::new(pictures, &format!("pictures classified by {network}")));
+        }
+        Event::Explain(network, faces) => {
+            bar = Some(Progress::new(faces, &format!("faces explained for {network}")));
+        }
+        Event::Done => bar.iter().for_each(Progress::advance),
+        Event::Problem(problem) => match &bar {
+            Some(bar) => bar.print_line(&format!("ferscope: {problem}")),
+            None => super::output::complain(&problem),
+        },
+    })?;
     drop(bar);
-    let earlier = store.failures().map_err(store_failure)?.saturating_sub(failures);
+    let earlier = store.failures()?.saturating_sub(failures);
     if earlier > 0 {
         super::output::complain(&format!(
             "{} failed before and {} not tried again: where pictures were mended since, begin another --out",
@@ -130,8 +128,8 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
             if earlier == 1 { "is" } else { "are" }
         ));
     }
-    if !store.is_finished().map_err(store_failure)? {
-        store.finish().map_err(store_failure)?;
+    if !store.is_finished()? {
+        store.finish()?;
     }
     let out = args.out.display();
     if args.part.of > 1 {
@@ -169,7 +167,7 @@ fn plan(args: &Args) -> Result<Plan, Failure> {
     for name in &args.networks {
         for network in expand(name, &args.folds)? {
             let options = Options { network, ..options.clone() };
-            let planned = PlannedNetwork::find(&options).map_err(classifier_failure)?;
+            let planned = PlannedNetwork::find(&options)?;
             networks.push(planned);
         }
     }
@@ -249,7 +247,7 @@ fn expand(word: &str, folds: &[u32]) -> Result<Vec<String>, Failure> {
 
 /// Computes the results of a study with a progress bar.
 pub fn results(path: &Path, replicates: usize) -> Result<Results, Failure> {
-    let store = Store::read(path).map_err(store_failure)?;
+    let store = Store::read(path)?;
     let options = ResultsOptions { replicates, threads: available_threads() };
     let bar = std::cell::OnceCell::new();
     let begin = |heatmaps| {
@@ -257,26 +255,19 @@ pub fn results(path: &Path, replicates: usize) -> Result<Results, Failure> {
     };
     Results::new(&store, options, begin, || bar.get().into_iter().for_each(Progress::advance))
         .map_err(|error| match error {
-            ResultsError::Store(error) => store_failure(error),
+            ResultsError::Store(error) => error.into(),
             other => Failure::Input(format!("{}: {other}", path.display())),
         })
 }
 
-/// What went wrong with a store: a wrong or damaged one is the user's, a full disk is not.
-pub fn store_failure(error: StoreError) -> Failure {
-    match error.problem {
-        StoreProblem::Sqlite(_) | StoreProblem::File(_) => Failure::Output(error.to_string()),
-        StoreProblem::Damaged(_) => Failure::Input(error.to_string()),
-        _ => Failure::Usage(error.to_string()),
-    }
-}
-
-fn failure(error: StudyError) -> Failure {
-    match error {
-        StudyError::Store(error) => store_failure(error),
-        StudyError::Other(text) => Failure::Usage(text),
-        StudyError::Instrument(error) => classifier_failure(error),
-        other => Failure::Model(other.to_string()),
+impl From<StudyError> for Failure {
+    fn from(error: StudyError) -> Self {
+        match error {
+            StudyError::Store(error) => error.into(),
+            StudyError::Other(text) => Failure::Usage(text),
+            StudyError::Instrument(error) => error.into(),
+            other => Failure::Model(other.to_string()),
+        }
     }
 }
 

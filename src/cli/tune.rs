@@ -11,7 +11,7 @@ use image::{RgbImage, imageops};
 
 use super::Failure;
 use super::bench::{evaluations_per_second, thread_counts};
-use super::instrument::{available_threads, classifier_failure, demo_folder, models_folder};
+use super::instrument::{available_threads, demo_folder, models_folder};
 use super::output::{complain, print, refuse_existing, write_file};
 use super::progress::Progress;
 use super::run::{DEFAULT_FILE, Settings};
@@ -193,7 +193,7 @@ fn examples(
     let demo = demo_folder(&options.models);
     let (pictures, problems) = list_pictures(std::slice::from_ref(&demo));
     problems.iter().for_each(|problem| complain(problem));
-    let mut finder = FaceFinder::open(options).map_err(classifier_failure)?;
+    let mut finder = FaceFinder::open(options)?;
     let mut examples = Vec::new();
     for file in pictures {
         let picture =
@@ -230,8 +230,8 @@ fn try_form(
     examples: &[Example],
     steps: &Progress,
 ) -> Result<Trial, Failure> {
-    let mut finder = FaceFinder::open(options).map_err(classifier_failure)?;
-    let mut classifier = open_classifier(options).map_err(classifier_failure)?;
+    let mut finder = FaceFinder::open(options)?;
+    let mut classifier = open_classifier(options)?;
     let size = classifier.crop_size().0;
     let (mut answers, mut small) = (Vec::new(), Vec::new());
     let (mut detecting, mut facing) = (Vec::new(), Vec::new());
@@ -272,7 +272,7 @@ fn worthwhile_cores(options: &Options, example: &Example) -> Result<Option<usize
     let mut best: Option<(usize, f64)> = None;
     for threads in thread_counts(all) {
         let options = Options { threads, ..options.clone() };
-        let mut network = open_classifier(&options).map_err(classifier_failure)?;
+        let mut network = open_classifier(&options)?;
         let (width, height) = network.crop_size();
         let crop = imageops::grayscale(&imageops::thumbnail(&example.picture, width, height));
         let speed = evaluations_per_second(&mut network, &crop, threads, 10)?;

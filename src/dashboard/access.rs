@@ -46,11 +46,6 @@ pub struct Cookie {
 }
 
 impl Access {
-    /// Of whoever is on this machine.
-    pub fn of_this_machine() -> Self {
-        Access::ThisMachine
-    }
-
     /// Of whoever knows a token; `port` keeps the cookies of two servers of one machine apart. None when the token is too short, too
     /// long, or cannot stand in a header.
     pub fn by_token(token: &str, port: u16) -> Option<Self> {

@@ -20,16 +20,6 @@ use tokio::sync::oneshot;
 use crate::appliance::Board;
 use access::{Access, LEAST_TOKEN, MOST_TOKEN};
 
-/// How a dashboard is served.
-#[derive(Clone, Default)]
-pub struct DashboardOptions {
-    /// What every request but those for `/healthz` must know; needed on addresses that other machines reach. 16 to 256 characters of
-    /// `A-Z a-z 0-9 - . _ ~ + / =`; blanks around it do not count.
-    pub token: Option<String>,
-    /// Whether visitors of the page may pause and resume.
-    pub controls: bool,
-}
-
 /// Why there is no dashboard.
 #[derive(Debug, thiserror::Error)]
 pub enum DashboardError {
@@ -69,16 +59,18 @@ pub fn is_local(address: SocketAddr) -> bool {
     address.ip().to_canonical().is_loopback()
 }
 
-/// Serves a board at an address on a thread of its own; port 0 takes any that is free.
+/// Serves a board at an address on a thread of its own; port 0 takes any that is free. `token` is what every request but those for
+/// `/healthz` must know; needed on addresses that other machines reach. 16 to 256 characters of `A-Z a-z 0-9 - . _ ~ + / =`; blanks
+/// around it do not count.
 ///
 /// # Errors
 /// When the address is in use or not to be had, when other machines reach it and no token is given, or when the token is too short.
 pub fn serve(
     address: SocketAddr,
     board: Arc<Board>,
-    options: DashboardOptions,
+    token: Option<&str>,
 ) -> Result<Dashboard, DashboardError> {
-    if options.token.is_none() && !is_local(address) {
+    if token.is_none() && !is_local(address) {
         return Err(DashboardError::TokenNeeded(address));
     }
     let listen = |problem: io::Error| match problem.kind() {
@@ -88,11 +80,11 @@ pub fn serve(
     let listener = TcpListener::bind(address).map_err(listen)?;
     listener.set_nonblocking(true).map_err(listen)?;
     let address = listener.local_addr().map_err(listen)?;
-    let access = match &options.token {
+    let access = match token {
         Some(token) => Access::by_token(token, address.port()).ok_or(DashboardError::Token)?,
-        None => Access::of_this_machine(),
+        None => Access::ThisMachine,
     };
-    let site = Arc::new(site::Site::new(board, access, options.controls));
+    let site = Arc::new(site::Site::new(board, access));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -172,7 +172,7 @@ function showState() {
     setText(at("state"), words);
     // Beside what is read aloud when it changes: faces come and go.
     setText(at("faces"), state !== "looking" ? "" : status.faces === 0 ? "– nobody in view" : `at ${status.faces} face${status.faces === 1 ? "" : "s"}`);
-    at("pause").hidden = !status.controls;
+    at("pause").hidden = false;
     if (!busy) setText(at("pause"), paused ? "Resume" : "Pause");
     at("pause").disabled = busy || !!lostAt;
 }

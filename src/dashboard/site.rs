@@ -22,7 +22,6 @@ const LARGEST_BODY: usize = 1 << 10;
 pub struct Site {
     board: Arc<Board>,
     access: Access,
-    controls: bool,
     pictures: Pictures,
 }
 
@@ -36,14 +35,13 @@ struct Shown<'a> {
     problem: Option<String>,
     shows_picture: bool,
     has_picture: bool,
-    controls: bool,
 }
 
 impl Site {
-    /// A site that shows `board` to whom `access` lets in, with buttons if there are `controls`.
-    pub fn new(board: Arc<Board>, access: Access, controls: bool) -> Self {
+    /// A site that shows `board` to whom `access` lets in.
+    pub fn new(board: Arc<Board>, access: Access) -> Self {
         let pictures = Pictures::new(board.status().masks);
-        Site { board, access, controls, pictures }
+        Site { board, access, pictures }
     }
 
     /// Answers a request.
@@ -74,9 +72,6 @@ impl Site {
     }
 
     fn press(&self, pause: bool) -> Reply {
-        if !self.controls {
-            return reply::failure(StatusCode::FORBIDDEN, "the dashboard has no buttons here");
-        }
         self.board.set_paused(pause);
         reply::json(&serde_json::json!({ "paused": pause }))
     }
@@ -96,7 +91,6 @@ impl Site {
                     frame_age_seconds: frame_age.as_secs_f64(),
                     shows_picture: board.shows_picture(),
                     has_picture: board.picture().is_some(),
-                    controls: self.controls,
                     status: &status,
                 })
             }

@@ -65,8 +65,8 @@ impl SampleChoice {
         let evaluation = evaluation_seconds / samples.max(1) as f64;
         let possible = |seconds: f64| seconds.is_finite() && seconds >= 0.0;
         if possible(fixed_seconds) && possible(evaluation) {
-            self.fixed.add(fixed_seconds);
-            self.evaluation.add(evaluation);
+            self.fixed.write(fixed_seconds);
+            self.evaluation.write(evaluation);
         }
     }
 
@@ -99,7 +99,7 @@ impl SampleChoice {
     pub fn samples(&self) -> usize {
         let known = self.noise.count.min(self.spread.count) >= FEWEST_PAIRS;
         let (Some(fixed), Some(evaluation), true) =
-            (self.fixed.median(), self.evaluation.median(), known)
+            (median(&self.fixed), median(&self.evaluation), known)
         else {
             return LADDER[0];
         };
@@ -137,24 +137,12 @@ impl Mean {
 }
 
 /// The last values.
-#[derive(Debug, Clone, Default)]
-struct Recent {
-    values: [f64; COSTS],
-    added: usize,
-}
+type Recent = heapless::HistoryBuf<f64, COSTS>;
 
-impl Recent {
-    fn add(&mut self, value: f64) {
-        self.values[self.added % COSTS] = value;
-        self.added += 1;
-    }
-
-    fn median(&self) -> Option<f64> {
-        let mut known = self.values;
-        let known = &mut known[..self.added.min(COSTS)];
-        known.sort_by(f64::total_cmp);
-        known.get(known.len() / 2).copied()
-    }
+fn median(recent: &Recent) -> Option<f64> {
+    let mut sorted: heapless::Vec<f64, COSTS> = recent.iter().copied().collect();
+    sorted.sort_by(f64::total_cmp);
+    sorted.get(sorted.len() / 2).copied()
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@
 
 use std::io::{BufReader, ErrorKind, Read};
 
-use image::{GrayImage, ImageBuffer, Luma, Pixel, Rgb, RgbImage};
+use image::{Rgb, RgbImage};
 
 use super::{BoundingBox, Detection, LandmarkModel, Landmarks};
 use crate::network::NetworkError;
@@ -212,31 +212,8 @@ impl RegressionTrees {
         rectangle: BoundingBox,
         points: &mut [[f32; 2]; 68],
     ) {
-        self.cascade(
-            picture,
-            |&Rgb([r, g, b])| (i16::from(r) + i16::from(g) + i16::from(b)) / 3,
-            rectangle,
-            points,
-        );
-    }
-
-    /// Does what [`place`](Self::place) does on a grey picture.
-    pub fn place_grey(
-        &mut self,
-        picture: &GrayImage,
-        rectangle: BoundingBox,
-        points: &mut [[f32; 2]; 68],
-    ) {
-        self.cascade(picture, |&Luma([grey])| i16::from(grey), rectangle, points);
-    }
-
-    fn cascade<P: Pixel<Subpixel = u8>>(
-        &mut self,
-        picture: &ImageBuffer<P, Vec<u8>>,
-        intensity: impl Fn(&P) -> i16,
-        rectangle: BoundingBox,
-        points: &mut Shape,
-    ) {
+        let intensity =
+            |&Rgb([r, g, b]): &Rgb<u8>| (i16::from(r) + i16::from(g) + i16::from(b)) / 3;
         let to_picture = ToPicture::new(rectangle);
         let mut shape = self.initial;
         for stage in &self.stages {

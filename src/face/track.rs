@@ -95,11 +95,6 @@ impl Track {
         }
     }
 
-    /// When it was seen last.
-    pub fn seen(&self) -> f64 {
-        self.seen
-    }
-
     /// Gives it up at the next [`Tracker::end_lost`].
     pub fn lose(&mut self) {
         self.is_lost = true;

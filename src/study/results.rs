@@ -214,7 +214,7 @@ struct Group {
 }
 
 impl Results {
-    /// Computes the results of a study, finished or not. `done` is called after each of `steps` heatmaps.
+    /// Computes the results of a study, finished or not. `begin` is told how many heatmaps there are, `done` is called after each.
     ///
     /// Cost: some seconds per heatmap and thousand replicates.
     ///

@@ -8,10 +8,9 @@ use image::{RgbImage, imageops};
 use serde::Serialize;
 
 use super::super::Failure;
-use super::super::instrument::{ClassifierArgs, FinderArgs, classifier_failure, demo_folder};
+use super::super::instrument::{ClassifierArgs, FinderArgs, demo_folder};
 use super::super::progress::Progress;
 use super::super::run::session_configuration;
-use super::super::study::store_failure;
 use super::processor;
 use crate::appliance::{
     Board, Cores, Events, Gate, Kept, Live, LiveOptions, Options, Samples, StageTime, Status,
@@ -180,15 +179,14 @@ impl Footage {
         let kept = match session {
             None => Kept::Memory,
             Some(path) => {
-                let (spec, folder) = find_classifier(options).map_err(classifier_failure)?;
+                let (spec, folder) = find_classifier(options)?;
                 let configuration = session_configuration(&live_options, &spec, &folder)?;
-                open_session(path, configuration).map_err(store_failure)?
+                open_session(path, configuration)?
             }
         };
         let status = Status::new(&options.network, MaskSet::default(), 1);
         let board = Arc::new(Board::new(status, false));
-        let live = Live::start(capture, live_options, board.clone(), kept, Events::none())
-            .map_err(classifier_failure)?;
+        let live = Live::start(capture, live_options, board.clone(), kept, Events::none())?;
         Ok((live, board))
     }
 
@@ -208,7 +206,7 @@ impl Footage {
         let minutes = start.elapsed().as_secs_f64() / 60.0;
         live.finish(Duration::from_secs(5)).map_err(Failure::Output)?;
         let explanations_per_minute = (status.explanations - before.explanations) as f64 / minutes;
-        let content = read_session(&session).map_err(store_failure)?;
+        let content = read_session(&session)?;
         let pooled: Vec<&HeatmapSums> = content.sums.iter().map(VisitSums::pooled).collect();
         let stage = |name: &'static str| {
             let found = status.stages.iter().find(|stage| stage.stage == name);

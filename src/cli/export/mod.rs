@@ -17,6 +17,7 @@ use super::output::{
     create_folder, create_folder_of, partial_name, print, refuse_existing, remove_file, write_grey,
     write_json,
 };
+use super::report::replicates;
 use super::table_file::TableFile;
 use crate::compare::stretch;
 use crate::expression::Expression;
@@ -49,7 +50,7 @@ pub struct Args {
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Of a study: replicates of the bootstrap that gives the intervals; 0: no intervals [default: 1000]
-    #[arg(long, value_name = "N", value_parser = replicates)]
+    #[arg(long, value_name = "N", value_parser = replicates, allow_negative_numbers = true)]
     bootstrap: Option<usize>,
     /// Of a session: expressions of fewer visits are left out [default: 20]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
@@ -73,14 +74,6 @@ enum Format {
 impl Format {
     const ALL: [Self; 6] =
         [Self::Csv, Self::Json, Self::Markdown, Self::Parquet, Self::Npz, Self::Png];
-}
-
-fn replicates(text: &str) -> Result<usize, String> {
-    const MOST: usize = 1_000_000;
-    match text.parse() {
-        Ok(number) if number <= MOST => Ok(number),
-        _ => Err(format!("needs a number from 0 to {MOST}")),
-    }
 }
 
 /// What an export left, so that a later one can take it away: its own files and no others.

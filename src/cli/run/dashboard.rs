@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::{Failure, Settings};
 use crate::appliance::Board;
 use crate::cli::output::{complain, print_error};
-use crate::dashboard::{self, Dashboard, DashboardError, DashboardOptions};
+use crate::dashboard::{self, Dashboard, DashboardError};
 use crate::files;
 
 /// Where the dashboard is served unless said.
@@ -18,8 +18,7 @@ pub fn start(settings: &Settings, board: &Arc<Board>) -> Result<Option<Dashboard
     let asked = settings.listen.as_deref();
     let Some(address) = address(asked).map_err(Failure::Usage)? else { return Ok(None) };
     let token = settings.token_file.as_deref().map(read_token).transpose()?;
-    let options = DashboardOptions { token, controls: true };
-    match dashboard::serve(address, board.clone(), options) {
+    match dashboard::serve(address, board.clone(), token.as_deref()) {
         Ok(dashboard) => {
             print_error(&format!("ferscope: dashboard at http://{}/", dashboard.address()));
             Ok(Some(dashboard))

@@ -24,9 +24,7 @@ use show::BoardPainter;
 use window::LiveWindow;
 
 use super::Failure;
-use super::instrument::{
-    LIVE_DETECTOR, classifier_failure, demo_folder, landmark_model, models_folder,
-};
+use super::instrument::{LIVE_DETECTOR, demo_folder, landmark_model, models_folder};
 use super::output::{complain, create_folder_of, print, print_error};
 use crate::appliance::{
     Board, Cores, DEFAULT_EPSILON, DEFAULT_NETWORK, Events, FaceFinder, Kept, Live, LiveOptions,
@@ -107,8 +105,7 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
             ..CaptureOptions::default()
         },
     );
-    let live =
-        Live::start(capture, options, board.clone(), kept, events).map_err(classifier_failure)?;
+    let live = Live::start(capture, options, board.clone(), kept, events)?;
     notify(&[sd_notify::NotifyState::Ready]);
     std::thread::scope(|scope| {
         if window.is_none() && board.shows_picture() {
@@ -283,12 +280,12 @@ fn options(settings: &Settings, instrument: Options) -> LiveOptions {
 
 /// The network, and where sums go.
 fn session(settings: &Settings, options: &LiveOptions) -> Result<(ModelSpec, Kept), Failure> {
-    let (spec, folder) = find_classifier(&options.instrument).map_err(classifier_failure)?;
+    let (spec, folder) = find_classifier(&options.instrument)?;
     let Some(path) = &settings.session else { return Ok((spec, Kept::Memory)) };
     create_folder_of(path)?;
     if !path.exists() {
         // What is wrong with the options is told before a file is made that would be in the way of the right ones.
-        FaceFinder::open(&options.instrument).map_err(classifier_failure)?;
+        FaceFinder::open(&options.instrument)?;
     }
     let configuration = session_configuration(options, &spec, &folder)?;
     let kept = open_session(path, configuration).map_err(|error| {
