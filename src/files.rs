@@ -15,10 +15,19 @@ pub const LARGEST_SMALL_FILE: u64 = 256 << 20;
 /// As [`File::open`], and [`ErrorKind::InvalidInput`] for what is no file.
 pub fn open(path: &Path) -> Result<File> {
     // Asked before opening: opening a pipe waits for its writer.
-    if !std::fs::metadata(path)?.is_file() {
-        return Err(Error::new(ErrorKind::InvalidInput, "it is not a file"));
-    }
+    require_file(path)?;
     File::open(path)
+}
+
+/// Refuses what [`open`] would refuse as no file, without opening it.
+///
+/// # Errors
+/// As [`std::fs::metadata`], and [`ErrorKind::InvalidInput`] for what is no file.
+pub fn require_file(path: &Path) -> Result<()> {
+    match std::fs::metadata(path)?.is_file() {
+        true => Ok(()),
+        false => Err(Error::new(ErrorKind::InvalidInput, "it is not a file")),
+    }
 }
 
 /// Reads a whole file of at most `most` bytes.

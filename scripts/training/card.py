@@ -117,7 +117,8 @@ def text_of_folds(name, results, evaluations, base):
 
 
 def _table(header, rows):
-    return [f"| {' | '.join(map(str, row))} |" for row in (header, ["---"] * len(header), *rows)]
+    lines = [f"| {' | '.join(map(str, row))} |" for row in (header, *rows)]
+    return [lines[0], "|" + "---|" * len(header), *lines[1:]]
 
 
 def _percent(share):
@@ -146,14 +147,11 @@ def _evaluation(report):
     if report["all"]["pictures"] and len(report["all"]["recall"]) > 2:
         lines += ["", *_measures("All labelled classes", report["all"])]
     for column, values in report.get("groups", {}).items():
-        lines += [
-            "",
-            f"| {column} | pictures | happiness recall | neutral read as an expression |",
-            "|---|---|---|---|",
+        rows = [
+            [value, figures["pictures"], *(_percent(figures[key]) for key in ("happiness_recall", "false_expression_rate"))]
+            for value, figures in values.items()
         ]
-        for value, figures in values.items():
-            shares = f"{_percent(figures['happiness_recall'])} | {_percent(figures['false_expression_rate'])}"
-            lines.append(f"| {value} | {figures['pictures']} | {shares} |")
+        lines += ["", *_table([column, "pictures", "happiness recall", "neutral read as an expression"], rows)]
     return lines
 
 
@@ -164,12 +162,13 @@ def _who(report):
 
 
 def _forms(report):
-    lines = ["| form | bytes | accuracy | same class as float | ms in tract |", "|---|---|---|---|---|"]
+    rows = []
     for name, entry in report["forms"].items():
         time = entry.get("milliseconds")
         time = f"{time:.1f}" if time else entry.get("problem", "not measured").splitlines()[0]
-        shares = f"{_percent(entry['accuracy'])} | {_percent(entry['same_class_as_float'])}"
-        lines.append(f"| {name} | {entry['bytes']:,} | {shares} | {time} |")
+        shares = [_percent(entry[key]) for key in ("accuracy", "same_class_as_float")]
+        rows.append([name, f"{entry['bytes']:,}", *shares, time])
+    lines = _table(["form", "bytes", "accuracy", "same class as float", "ms in tract"], rows)
     for name, entry in report["forms"].items():
         explanations = entry.get("explanations")
         if explanations and name != "float":

@@ -100,13 +100,11 @@ fn part(text: &str) -> Result<Part, String> {
 pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     let plan = plan(args)?;
     create_folder_of(&args.out)?;
-    if !args.out.exists() {
-        // What is wrong with the options is told before a file is made that would be in the way of the right ones.
-        args.finder.open()?;
-    }
+    // What is wrong with the options is told before a file is made that would be in the way of the right ones.
+    let mut finder = args.finder.open()?;
     let mut store = plan.store(&args.out)?;
     let mut bar: Option<Progress> = None;
-    let failures = plan.run(&mut store, args.part, &mut |event| match event {
+    let failures = plan.run(&mut store, &mut finder, args.part, &mut |event| match event {
         Event::Classify(network, pictures) => {
             bar = Some(Progress::new(pictures, &format!("pictures classified by {network}")));
         }

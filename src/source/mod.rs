@@ -245,7 +245,8 @@ fn is_cut_off(encoded: &[u8]) -> bool {
         };
         rest = rest.get(length..).unwrap_or_default();
     }
-    !rest.windows(2).any(|pair| pair == [0xff, 0xd9])
+    // It is found at once where nothing stands behind it.
+    !rest.windows(2).rev().any(|pair| pair == [0xff, 0xd9])
 }
 
 /// Decodes into the memory of `picture`, which holds anything after an error.

@@ -116,8 +116,6 @@ impl Store {
         pictures: &[PictureRow],
     ) -> std::result::Result<Self, StoreProblem> {
         let mut connection = create_database(path)?;
-        connection.pragma_update(None, "application_id", APPLICATION)?;
-        connection.pragma_update(None, "user_version", VERSION)?;
         let transaction = connection.transaction()?;
         transaction.execute_batch(include_str!("schema.sql"))?;
         for (name, value) in configuration.values() {
@@ -747,20 +745,21 @@ fn write_anew(connection: &Connection, path: &Path) -> std::result::Result<(), S
 }
 
 fn require_file(path: &Path) -> Result<()> {
-    match std::fs::metadata(path) {
-        Ok(data) if data.is_file() => Ok(()),
-        Ok(_) => Err(refuse(path, StoreProblem::NoFile)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            Err(refuse(path, StoreProblem::Missing))
-        }
-        Err(error) => Err(refuse(path, error)),
-    }
+    // Not opened: closing any handle of a file takes SQLite's own locks.
+    crate::files::require_file(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => refuse(path, StoreProblem::Missing),
+        std::io::ErrorKind::InvalidInput => refuse(path, StoreProblem::NoFile),
+        _ => refuse(path, error),
+    })
 }
 
-/// A database in a new file. The file system tells better than SQLite why it cannot be made.
+/// An empty store in a new file. The file system tells better than SQLite why it cannot be made.
 fn create_database(path: &Path) -> std::result::Result<Connection, StoreProblem> {
     std::fs::File::create_new(path)?;
-    Ok(Connection::open(path)?)
+    let connection = Connection::open(path)?;
+    connection.pragma_update(None, "application_id", APPLICATION)?;
+    connection.pragma_update(None, "user_version", VERSION)?;
+    Ok(connection)
 }
 
 /// The file system's word on a file that SQLite could not open, if it has one.

@@ -164,6 +164,7 @@ impl Plan {
     pub fn run(
         &self,
         store: &mut Store,
+        finder: &mut FaceFinder,
         part: Part,
         report: &mut dyn FnMut(Event),
     ) -> Result<usize, StudyError> {
@@ -172,7 +173,6 @@ impl Plan {
             failures += usize::from(matches!(event, Event::Problem(_)));
             report(event);
         };
-        let mut finder = FaceFinder::open(&self.options)?;
         for (number, network) in self.networks.iter().enumerate() {
             let options = Options { network: network.network.clone(), ..self.options.clone() };
             let pictures: Vec<usize> = (0..self.pictures.len())
@@ -190,7 +190,7 @@ impl Plan {
                 let classifier = classifier.insert(appliance::open_classifier(&options)?);
                 report(Event::Classify(&network.row.name, unclassified.len()));
                 for picture in unclassified {
-                    self.classify(store, &mut finder, classifier, number, picture, &mut report)?;
+                    self.classify(store, finder, classifier, number, picture, &mut report)?;
                     report(Event::Done);
                 }
             }
@@ -219,7 +219,7 @@ impl Plan {
             };
             report(Event::Explain(&network.row.name, unexplained.len()));
             for of_picture in unexplained.chunk_by(|a, b| a.picture == b.picture) {
-                self.explain(store, &mut finder, &mut explainer, number, of_picture, &mut report)?;
+                self.explain(store, finder, &mut explainer, number, of_picture, &mut report)?;
             }
         }
         Ok(failures)

@@ -6,8 +6,8 @@
 //!    └──── pictures ◄────┴──views──► who shows them
 //! ```
 //!
-//! Frames are dropped oldest first, candidates too, but that each visit has its turn; explanations and the ends of visits never are. A candidate is copied out of its frame,
-//! explained as a whole, and added as a whole: none is counted half.
+//! Frames are dropped oldest first, candidates too, but that each visit has its turn; explanations and the ends of visits never are. A
+//! candidate is copied out of its frame, explained as a whole, and added as a whole: none is counted half.
 
 mod accumulating;
 mod explaining;
@@ -143,7 +143,7 @@ struct Shared {
     perceive_beat: Heartbeat,
     explain_beat: Heartbeat,
     accumulate_beat: Heartbeat,
-    /// All that was learnt is written, or its writing was tried for the last time.
+    /// Nothing that was learnt waits to be written: there is no session, or its writing was tried for the last time.
     has_committed: AtomicBool,
 }
 
@@ -163,15 +163,15 @@ pub struct Live {
     shared: Arc<Shared>,
     workers: Vec<JoinHandle<()>>,
     views: Receiver<View>,
-    keeps_session: bool,
 }
 
 impl Live {
-    /// Opens the networks and begins.
+    /// Opens the expression network and begins, with a `finder` of the instrument's options.
     ///
     /// # Errors
     /// When a network is unusable.
     pub fn start(
+        finder: FaceFinder,
         capture: Capture,
         options: LiveOptions,
         board: Arc<Board>,
@@ -186,8 +186,8 @@ impl Live {
         let open = |threads| open_classifier(&Options { threads, ..options.instrument.clone() });
         let explainer_network = open(lanes)?;
         let size = explainer_network.crop_size().0;
-        let first = (FaceFinder::open(&options.instrument)?, open(1)?);
-        let keeps_session = !matches!(kept, Kept::Memory);
+        let first = (finder, open(1)?);
+        let has_committed = AtomicBool::new(matches!(kept, Kept::Memory));
         let mut accumulating = Accumulating::new(&options, kept);
         let shared = Arc::new(Shared {
             last_visit: AtomicU64::new(accumulating.last_visit()),
@@ -201,7 +201,7 @@ impl Live {
             perceive_beat: Heartbeat::default(),
             explain_beat: Heartbeat::default(),
             accumulate_beat: Heartbeat::default(),
-            has_committed: AtomicBool::new(false),
+            has_committed,
             options,
         });
         let (give_view, views) = bounded(1);
@@ -240,7 +240,7 @@ impl Live {
             }),
             spawn("accumulate", &shared, move |shared| accumulating.run(shared, &messages)),
         ];
-        Ok(Live { shared, workers, views, keeps_session })
+        Ok(Live { shared, workers, views })
     }
 
     /// Frames with what was seen on them, where they are wanted.
@@ -291,7 +291,7 @@ impl Live {
         }
         match self.shared.supervisor.failure() {
             Some(failure) => Err(failure),
-            None if self.keeps_session && !has_committed() => Err(format!(
+            None if !has_committed() => Err(format!(
                 "what was learnt last could not be written in {:.0} s, and is lost",
                 began.elapsed().as_secs_f64()
             )),

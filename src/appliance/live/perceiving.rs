@@ -130,7 +130,10 @@ fn offer(channels: &PerceiveChannels, candidate: &Candidate, last: &mut Turn) ->
     }
     // Never put back: an end of its visit may have been told meanwhile.
     let (mut room, offer) = match channels.take_back.try_recv() {
-        Ok(waiting) => (waiting, Offer::InPlaceOf(last.visit)),
+        Ok(waiting) => {
+            let displaced = waiting.visit;
+            (waiting, Offer::InPlaceOf(displaced))
+        }
         // An explanation that panicked has kept its box.
         Err(_) => {
             let room = channels.empty.try_recv();

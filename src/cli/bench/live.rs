@@ -13,8 +13,8 @@ use super::super::progress::Progress;
 use super::super::run::session_configuration;
 use super::processor;
 use crate::appliance::{
-    Board, Cores, Events, Gate, Kept, Live, LiveOptions, Options, Samples, StageTime, Status,
-    find_classifier, open_session,
+    Board, Cores, Events, FaceFinder, Gate, Kept, Live, LiveOptions, Options, Samples, StageTime,
+    Status, find_classifier, open_session,
 };
 use crate::compare::MaskSet;
 use crate::heatmap::{Clipping, HeatmapSums, VisitSums};
@@ -186,7 +186,8 @@ impl Footage {
         };
         let status = Status::new(&options.network, MaskSet::default(), 1);
         let board = Arc::new(Board::new(status, false));
-        let live = Live::start(capture, live_options, board.clone(), kept, Events::none())?;
+        let finder = FaceFinder::open(options)?;
+        let live = Live::start(finder, capture, live_options, board.clone(), kept, Events::none())?;
         Ok((live, board))
     }
 

@@ -2,14 +2,11 @@
 
 use std::str::FromStr;
 
-use serde::Deserialize;
-
 /// Of MQTT without TLS.
 const DEFAULT_PORT: u16 = 1883;
 
 /// `--mqtt`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BrokerAddress {
     /// None: the broker is not told who comes.
     pub user: Option<String>,
@@ -77,14 +74,6 @@ impl FromStr for BrokerAddress {
             port,
             prefix: prefix.to_owned(),
         })
-    }
-}
-
-impl TryFrom<String> for BrokerAddress {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
     }
 }
 

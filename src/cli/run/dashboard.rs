@@ -1,7 +1,8 @@
 //! Serving the dashboard as the user asked for it.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use super::{Failure, Settings};
@@ -11,19 +12,37 @@ use crate::dashboard::{self, Dashboard, DashboardError};
 use crate::files;
 
 /// Where the dashboard is served unless said.
-const DEFAULT_ADDRESS: &str = "127.0.0.1:7373";
+const DEFAULT_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7373);
+
+/// `--listen`: where the dashboard is served, or not at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listen(pub Option<SocketAddr>);
+
+impl FromStr for Listen {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match (text, text.parse()) {
+            ("none", _) => Ok(Listen(None)),
+            (_, Ok(address)) => Ok(Listen(Some(address))),
+            _ => Err(format!(
+                "listen {text}: needs an address and a port such as {DEFAULT_ADDRESS} or [::1]:7373, or none"
+            )),
+        }
+    }
+}
 
 /// Serves the dashboard; nothing where it is not wanted, or where nobody asked for the address that is in use.
 pub fn start(settings: &Settings, board: &Arc<Board>) -> Result<Option<Dashboard>, Failure> {
-    let asked = settings.listen.as_deref();
-    let Some(address) = address(asked).map_err(Failure::Usage)? else { return Ok(None) };
+    let Listen(address) = settings.listen.unwrap_or(Listen(Some(DEFAULT_ADDRESS)));
+    let Some(address) = address else { return Ok(None) };
     let token = settings.token_file.as_deref().map(read_token).transpose()?;
     match dashboard::serve(address, board.clone(), token.as_deref()) {
         Ok(dashboard) => {
             print_error(&format!("ferscope: dashboard at http://{}/", dashboard.address()));
             Ok(Some(dashboard))
         }
-        Err(error @ DashboardError::InUse(_)) if asked.is_none() => {
+        Err(error @ DashboardError::InUse(_)) if settings.listen.is_none() => {
             complain(&format!("no dashboard: {error}"));
             Ok(None)
         }
@@ -34,18 +53,6 @@ pub fn start(settings: &Settings, board: &Arc<Board>) -> Result<Option<Dashboard
             | DashboardError::Start(_)),
         ) => Err(Failure::Output(format!("--listen: {error}"))),
         Err(error) => Err(Failure::Usage(format!("--listen: {error}"))),
-    }
-}
-
-/// Where the dashboard is to be served; none where it is not wanted.
-pub fn address(listen: Option<&str>) -> Result<Option<SocketAddr>, String> {
-    match listen.unwrap_or(DEFAULT_ADDRESS) {
-        "none" => Ok(None),
-        text => text.parse().map(Some).map_err(|_| {
-            format!(
-                "listen {text}: needs an address and a port such as {DEFAULT_ADDRESS} or [::1]:7373, or none"
-            )
-        }),
     }
 }
 

@@ -83,7 +83,8 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     let is_demo = source == Source::Demo;
     let source = source.with_demo_in(&demo_folder(&instrument.models));
     let mut options = options(&settings, instrument);
-    // What is wrong with networks and files is told before a camera is opened.
+    // What is wrong with options, networks and files is told before a session is made or a camera is opened.
+    let finder = FaceFinder::open(&options.instrument)?;
     let (network, kept) = session(&settings, &options)?;
     let board = Arc::new(board(&settings, &options, &network.name));
     let signals = Signals::watch()?;
@@ -105,7 +106,7 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
             ..CaptureOptions::default()
         },
     );
-    let live = Live::start(capture, options, board.clone(), kept, events)?;
+    let live = Live::start(finder, capture, options, board.clone(), kept, events)?;
     notify(&[sd_notify::NotifyState::Ready]);
     std::thread::scope(|scope| {
         if window.is_none() && board.shows_picture() {
@@ -119,15 +120,15 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     if let Some(publisher) = publisher {
         publisher.finish();
     }
+    let status = board.status();
     let session = settings.session.as_deref().filter(|_| result.is_ok());
-    let text = summary(&board.status(), session);
+    let text = summary(&status, session);
     // Standard output may be for events alone.
     match settings.events.as_deref() {
         Some("-") => print_error(text.trim_end()),
         _ => print(&text)?,
     }
     result.map_err(Failure::Output)?;
-    let status = board.status();
     if let (Some(_), Some(problem)) = (session, &status.store.problem) {
         return Err(Failure::Output(format!("{problem}: what was learnt since is lost")));
     }
@@ -283,10 +284,6 @@ fn session(settings: &Settings, options: &LiveOptions) -> Result<(ModelSpec, Kep
     let (spec, folder) = find_classifier(&options.instrument)?;
     let Some(path) = &settings.session else { return Ok((spec, Kept::Memory)) };
     create_folder_of(path)?;
-    if !path.exists() {
-        // What is wrong with the options is told before a file is made that would be in the way of the right ones.
-        FaceFinder::open(&options.instrument)?;
-    }
     let configuration = session_configuration(options, &spec, &folder)?;
     let kept = open_session(path, configuration).map_err(|error| {
         let remedy = match error.problem {

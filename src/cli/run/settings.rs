@@ -2,15 +2,17 @@
 //!
 //! Options and keys are the same structure, so that no key can be missing on either side.
 
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
 
 use super::super::Failure;
 use super::broker::BrokerAddress;
-use super::dashboard;
+use super::dashboard::Listen;
 use crate::appliance::{Cores, Gate, Samples};
 use crate::compare::MaskSet;
 use crate::dashboard::{DashboardError, is_local};
@@ -43,7 +45,7 @@ pub struct Settings {
     pub models: Option<PathBuf>,
     /// Input of the face detector in pixels: 192 is fast, 256 finds smaller faces [default: 192]
     #[arg(long, value_name = "192|256", value_parser = ["192", "256"])]
-    #[serde(deserialize_with = "number_or_word")]
+    #[serde(deserialize_with = "parsed")]
     pub detector: Option<String>,
     /// Place landmarks with regression trees instead of the landmark network: a name from `ferscope models list`, or a file
     #[arg(long, value_name = "NAME|FILE.dat")]
@@ -56,12 +58,15 @@ pub struct Settings {
     pub session: Option<PathBuf>,
     /// The longest that an explanation waits to be written [default: 1 s]
     #[arg(long, value_name = "TIME")]
+    #[serde(deserialize_with = "parsed")]
     pub commit_period: Option<Period>,
     /// Samples per explanation, or auto: what lets the heatmap's error fall fastest [default: auto]
     #[arg(long, value_name = "N|auto", allow_negative_numbers = true)]
+    #[serde(deserialize_with = "parsed")]
     pub samples: Option<SamplesSetting>,
     /// Processor cores that explanations may take, such as 0.5, or auto: what the loop leaves [default: auto]
     #[arg(long, value_name = "N|auto")]
+    #[serde(deserialize_with = "parsed")]
     pub explain_cores: Option<CoresSetting>,
     /// Seed of all random draws [default: 0]
     #[arg(long)]
@@ -83,7 +88,8 @@ pub struct Settings {
     pub headless: Option<bool>,
     /// Where the dashboard is served [default: 127.0.0.1:7373]; other than loopback addresses need --token-file; none: not at all
     #[arg(long, value_name = "ADDR:PORT|none")]
-    pub listen: Option<String>,
+    #[serde(deserialize_with = "parsed")]
+    pub listen: Option<Listen>,
     /// File with the token that the dashboard asks for
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
@@ -98,6 +104,7 @@ pub struct Settings {
     pub heatmaps: Option<PathBuf>,
     /// Publish state and explanations to an MQTT broker: mqtt://[user@]host[:port]/topic-prefix (feature `mqtt`)
     #[arg(long, value_name = "URI")]
+    #[serde(deserialize_with = "parsed")]
     pub mqtt: Option<BrokerAddress>,
     /// File with the password for the broker in its first line
     #[arg(long, value_name = "FILE")]
@@ -120,8 +127,7 @@ pub struct Settings {
 }
 
 /// A time with its unit, such as `500 ms`, `2 s` or `5 min`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Period(pub Duration);
 
 impl FromStr for Period {
@@ -146,15 +152,7 @@ impl FromStr for Period {
     }
 }
 
-impl TryFrom<String> for Period {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
-    }
-}
-
-/// A number or `auto`, in a configuration file.
+/// What stands in a configuration file for a value that the command line takes as text.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum NumberOrWord {
@@ -162,7 +160,7 @@ enum NumberOrWord {
     Word(String),
 }
 
-impl std::fmt::Display for NumberOrWord {
+impl Display for NumberOrWord {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             NumberOrWord::Number(number) => number.fmt(formatter),
@@ -171,15 +169,16 @@ impl std::fmt::Display for NumberOrWord {
     }
 }
 
-fn number_or_word<'de, D: serde::Deserializer<'de>>(
+/// Reads a value of the file as the command line reads it.
+fn parsed<'de, D: Deserializer<'de>, T: FromStr<Err: Display>>(
     deserializer: D,
-) -> Result<Option<String>, D::Error> {
-    NumberOrWord::deserialize(deserializer).map(|value| Some(value.to_string()))
+) -> Result<Option<T>, D::Error> {
+    let text = NumberOrWord::deserialize(deserializer)?.to_string();
+    text.parse().map(Some).map_err(D::Error::custom)
 }
 
 /// `--samples`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "NumberOrWord")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SamplesSetting(pub Samples);
 
 impl FromStr for SamplesSetting {
@@ -196,17 +195,8 @@ impl FromStr for SamplesSetting {
     }
 }
 
-impl TryFrom<NumberOrWord> for SamplesSetting {
-    type Error = String;
-
-    fn try_from(value: NumberOrWord) -> Result<Self, String> {
-        value.to_string().parse()
-    }
-}
-
 /// `--explain-cores`.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
-#[serde(try_from = "NumberOrWord")]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct CoresSetting(pub Cores);
 
 impl FromStr for CoresSetting {
@@ -220,14 +210,6 @@ impl FromStr for CoresSetting {
             }
             _ => Err(format!("`{text}` is neither auto nor a number from 0.01 to 1024")),
         }
-    }
-}
-
-impl TryFrom<NumberOrWord> for CoresSetting {
-    type Error = String;
-
-    fn try_from(value: NumberOrWord) -> Result<Self, String> {
-        value.to_string().parse()
     }
 }
 
@@ -308,7 +290,6 @@ impl Settings {
         if let Some(source) = &self.source {
             source.parse::<Source>().map_err(|error| format!("source {error}"))?;
         }
-        dashboard::address(self.listen.as_deref())?;
         if let Some(detector) = &self.detector
             && !["192", "256"].contains(&detector.as_str())
         {
@@ -346,8 +327,8 @@ impl Settings {
     /// # Errors
     /// What is missing.
     pub fn check_together(&self) -> Result<(), String> {
-        match dashboard::address(self.listen.as_deref())? {
-            Some(address) if self.token_file.is_none() && !is_local(address) => {
+        match self.listen {
+            Some(Listen(Some(address))) if self.token_file.is_none() && !is_local(address) => {
                 Err(DashboardError::TokenNeeded(address).to_string())
             }
             _ => Ok(()),

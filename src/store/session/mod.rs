@@ -21,8 +21,7 @@ use parts::{Part, hash, held_parts, write_part};
 use read::{connect, read_content, read_counts};
 
 use super::{
-    APPLICATION, Result, StoreProblem, VERSION, create_database, refuse, remove_database,
-    rename_new, require_file, with_ending,
+    Result, StoreProblem, create_database, refuse, remove_database, rename_new, with_ending,
 };
 use crate::expression::Expression;
 use crate::heatmap::VisitSums;
@@ -60,9 +59,8 @@ impl Session {
                 &BTreeMap::from([(new_id(), SessionCounts::default())]),
             )?;
         }
-        require_file(path)?;
-        let only_one = lock(path).map_err(|problem| refuse(path, problem))?;
         let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        let only_one = lock(path).map_err(|problem| refuse(path, problem))?;
         // SQLite would open it all the same, and fail with every commit.
         if connection.is_readonly("main").map_err(|error| refuse(path, error))? {
             let error = std::io::Error::from(std::io::ErrorKind::ReadOnlyFilesystem);
@@ -122,8 +120,6 @@ impl Session {
         sessions: &BTreeMap<String, SessionCounts>,
     ) -> std::result::Result<Connection, StoreProblem> {
         let mut connection = create_database(path)?;
-        connection.pragma_update(None, "application_id", APPLICATION)?;
-        connection.pragma_update(None, "user_version", VERSION)?;
         let transaction = connection.transaction()?;
         transaction.execute_batch(include_str!("../session.sql"))?;
         for (name, value) in configuration.values() {
