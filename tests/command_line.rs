@@ -311,6 +311,17 @@ fn a_long_name_of_a_picture_does_not_stop_the_batch() {
 }
 
 #[test]
+fn a_file_where_a_folder_is_to_be_made_is_told() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let out = file.path().join("below");
+    for out in [file.path(), &out] {
+        let output = ferscope(&["masks", "--force", "--out", text(out)]);
+        assert_ne!(code(&output), 0);
+        assert!(errors(&output).contains("it is a file"), "{}", errors(&output));
+    }
+}
+
+#[test]
 fn a_crop_is_classified_alike_as_a_whole_picture() {
     let folder = tempfile::tempdir().unwrap();
     let crops = folder.path().join("crops");
@@ -323,7 +334,7 @@ fn a_crop_is_classified_alike_as_a_whole_picture() {
     };
     let whole = crops.join("frame-006_1.png");
     let from_picture = class(ferscope(&["classify", text(&picture)]));
-    let from_crop = class(ferscope(&["classify", "--whole", text(&whole)]));
+    let from_crop = class(ferscope(&["classify", "--whole", text(&whole), "--out", "-"]));
     assert!(!from_picture.is_empty());
     assert_eq!(from_picture, from_crop);
 }
@@ -359,6 +370,19 @@ fn wrong_usage_is_exit_code_2_and_unusable_models_3() {
     assert_eq!(code(&ferscope(&["classify", "x.jpg", "--shape-predictor", "nowhere.dat"])), 2);
     let output = ferscope(&["classify", text(&picture), "--shape-predictor", text(&picture)]);
     assert_eq!(code(&output), 3);
+}
+
+#[test]
+fn painted_faces_get_into_a_session_only_when_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let session = folder.path().join("hall.sqlite");
+    if cfg!(feature = "camera") && Path::new("/dev/video0").exists() {
+        return;
+    }
+    let output = ferscope(&["run", "--headless", "--listen", "none", "--session", text(&session)]);
+    assert_eq!(code(&output), 2);
+    assert!(errors(&output).contains("--source demo"), "{}", errors(&output));
+    assert!(!session.exists());
 }
 
 #[test]

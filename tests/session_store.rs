@@ -12,7 +12,7 @@ use ferscope::expression::Expression::{self, Anger, Fear, Happiness};
 use ferscope::heatmap::{Clipping, VisitSums};
 use ferscope::store::{
     Configuration, Session, SessionConfiguration, SessionCounts, Store, StoreError, StoreProblem,
-    is_session, merge_sessions, read_session,
+    is_session, merge_sessions, read_session, replace,
 };
 use rusqlite::Connection;
 
@@ -52,8 +52,27 @@ fn a_study_that_is_read_is_written_anew_when_nobody_reads_it() {
     // What the reader's log holds would be taken for the new file's.
     assert!(refused(store.finish()).contains("is read by another program"));
     drop(reader);
+    // So it is with who has read and reads nothing at this moment.
+    let idle = Connection::open(&path).unwrap();
+    idle.query_row("SELECT finished FROM state", [], |_| Ok(())).unwrap();
+    let store = Store::open(&path).unwrap();
+    assert!(refused(store.finish()).contains("is read by another program"));
+    assert!(!Store::read(&path).unwrap().progress().unwrap().finished);
+    drop(idle);
     Store::open(&path).unwrap().finish().unwrap();
     assert!(Store::read(&path).unwrap().progress().unwrap().finished);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "at rest it is one file");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn one_program_at_a_time_goes_on_with_a_study() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("study.sqlite");
+    let store = study(&path);
+    assert!(refused(Store::open(&path)).contains("is written by another program too"));
+    store.finish().unwrap();
+    drop(Store::open(&path).unwrap());
 }
 
 #[test]
@@ -280,6 +299,22 @@ fn a_file_that_was_taken_away_is_missed() {
     std::fs::remove_file(&path).unwrap();
     let result = session.commit(SessionCounts { visits: 1, explanations: 0 }, &[]);
     assert!(refused(result).contains("there is no such file"));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_was_replaced_is_not_written_any_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, other) = (folder.path().join("a.sqlite"), folder.path().join("b.sqlite"));
+    let (mut session, _) = Session::open(&path, &configuration()).unwrap();
+    drop(Session::open(&other, &configuration()).unwrap());
+    // Ours asks first; others, such as who brings a backup, do not.
+    #[cfg(target_os = "linux")]
+    assert!(refused(replace(&other, &path)).contains("is written by another program too"));
+    session.commit(SessionCounts { visits: 1, explanations: 0 }, &[]).unwrap();
+    std::fs::rename(&other, &path).unwrap();
+    let result = session.commit(SessionCounts { visits: 2, explanations: 0 }, &[]);
+    assert!(refused(result).contains("was replaced by another file"));
 }
 
 /// Three sessions and their files.

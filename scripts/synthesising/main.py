@@ -49,7 +49,12 @@ def arguments(words=None):
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--out", metavar="SET", help="folder of the set: pictures, moved, faces.csv, README.md")
-    parser.add_argument("--ict-model", metavar="FILE.npz", help="ICT-FaceKit as arrays V, tri, ex, E, I")
+    parser.add_argument(
+        "--ict-model",
+        metavar="FILE.npz",
+        help="ICT-FaceKit's head as arrays: V (vertices x 3), tri (triangles), ex (names of the expression shapes), "
+        "E (shapes x vertices x 3), I (identity modes x vertices x 3)",
+    )
     who = parser.add_mutually_exclusive_group()
     who.add_argument(
         "--photographs",

@@ -57,7 +57,7 @@ impl Accumulator {
         self.found += theirs.visits;
         self.counts.visits += theirs.visits;
         self.counts.explanations += theirs.explanations;
-        self.mark_all_changed();
+        self.changed = [true; 6];
         Ok(())
     }
 
@@ -131,11 +131,6 @@ impl Accumulator {
     /// What changed is kept now.
     pub fn forget_changes(&mut self) {
         self.changed = [false; 6];
-    }
-
-    /// All is to be kept again.
-    pub fn mark_all_changed(&mut self) {
-        self.changed = [true; 6];
     }
 }
 

@@ -166,7 +166,7 @@ impl Board {
                 status,
                 heatmaps: Default::default(),
                 history: Vec::new(),
-                history_step: 0.0,
+                history_step: 1.0,
                 picture: None,
                 framed_at: Instant::now(),
             }),
@@ -241,7 +241,7 @@ impl Board {
                 place += 1;
                 place % 2 == 1
             });
-            content.history_step = (2.0 * content.history_step).max(1.0);
+            content.history_step *= 2.0;
         }
     }
 

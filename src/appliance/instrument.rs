@@ -14,6 +14,7 @@ use crate::face::{
 use crate::files;
 use crate::network::{
     Classifier, Job, Manifest, ManifestError, ModelSpec, Network, NetworkError, PredictorSpec,
+    most_probable,
 };
 
 /// Bytes; the standard predictor has a hundred million.
@@ -287,9 +288,7 @@ pub fn classify(
     assert_eq!(crop.dimensions(), classifier.crop_size(), "the crop has the network's size");
     let mut probabilities = vec![0.0; classifier.classes().len()];
     classifier.evaluate(1, &|_, pixels| pixels.copy_from_slice(crop), &mut probabilities)?;
-    let class = (0..probabilities.len())
-        .max_by(|&a, &b| probabilities[a].total_cmp(&probabilities[b]))
-        .expect("a network has classes");
+    let class = most_probable(&probabilities);
     let expression = classifier.classes()[class];
     Ok(Prediction { probabilities, class, expression })
 }

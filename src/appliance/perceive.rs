@@ -11,7 +11,7 @@ use crate::expression::Expression;
 use crate::face::{
     Detection, Landmarks, LevelledFace, MOST_TRACKS, Probabilities, Quality, Track, Tracker,
 };
-use crate::network::{Classifier, Network, NetworkError};
+use crate::network::{Classifier, Network, NetworkError, most_probable};
 
 /// A face of a frame.
 #[derive(Debug, Clone)]
@@ -230,9 +230,7 @@ fn classify(
 
 fn describe(track: &Track, quality: Quality, gate: &Gate, classifier: &Network) -> SeenFace {
     let smoothed = &track.smoothed_probabilities;
-    let class = (0..smoothed.len())
-        .max_by(|&a, &b| smoothed[a].total_cmp(&smoothed[b]))
-        .expect("a network has classes");
+    let class = most_probable(smoothed);
     let expression = classifier.classes()[class];
     SeenFace {
         visit: track.number,

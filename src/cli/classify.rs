@@ -1,6 +1,6 @@
 //! `ferscope classify`: the expression of every face, as CSV.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::batch::Batch;
@@ -23,7 +23,7 @@ pub struct Args {
     /// Take each picture as one face without looking for faces (landmarks are still placed and the crop levelled)
     #[arg(long)]
     whole: bool,
-    /// Write here instead of printing
+    /// Write here instead of printing; - prints
     #[arg(long, value_name = "FILE.csv")]
     out: Option<PathBuf>,
     /// Overwrite an existing result
@@ -36,7 +36,8 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Result<ExitCode, Failure> {
-    if let Some(path) = &args.out {
+    let out = args.out.as_deref().filter(|out| *out != Path::new("-"));
+    if let Some(path) = out {
         refuse_existing(path, args.force)?;
     }
     let mut finder = args.finder.open()?;
@@ -44,7 +45,7 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     let size = classifier.crop_size().0;
     let mut batch = Batch::new(&args.paths, &args.finder);
 
-    let mut table = match &args.out {
+    let mut table = match out {
         Some(path) => {
             create_folder_of(path)?;
             Table::in_file(path)?

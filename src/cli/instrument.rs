@@ -18,7 +18,7 @@ pub struct FinderArgs {
     /// Folder of the networks and their manifest models.toml [default: `models` near the program or here]
     #[arg(long, value_name = "DIR", env = "FERSCOPE_MODELS")]
     models: Option<PathBuf>,
-    /// Input of the face detector in pixels: 256 finds smaller faces, 192 takes half the time [default: 256; live 192]
+    /// Input of the face detector in pixels: 256 finds smaller faces, 192 takes two thirds of the time [default: 256; live 192]
     #[arg(long, value_name = "256|192", value_parser = ["256", "192"])]
     detector: Option<String>,
     /// Place landmarks with regression trees instead of the landmark network: a name from `ferscope models list`, or a file

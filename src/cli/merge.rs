@@ -54,7 +54,9 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     }
     let summary = add_up(&args.parts, sessions, &target)?;
     if exists {
-        store::replace(&target, &out)?;
+        store::replace(&target, &out).inspect_err(|_| {
+            let _ = store::remove(&target);
+        })?;
     }
     print(&format!("{}: {summary}\n", out.display()))?;
     Ok(ExitCode::SUCCESS)

@@ -24,7 +24,11 @@ pub fn refuse_existing(path: &Path, force: bool) -> Result<(), Failure> {
 
 /// Makes a folder and those above it.
 pub fn create_folder(path: &Path) -> Result<(), Failure> {
-    std::fs::create_dir_all(path).map_err(|error| failed(path, error))
+    std::fs::create_dir_all(path).map_err(|error| {
+        let file = path.ancestors().find(|path| path.is_file());
+        let problem = "it is a file, and a folder is to be made here: choose another place";
+        file.map_or_else(|| failed(path, error), |file| failed(file, problem))
+    })
 }
 
 /// Makes the folder that a file is to lie in.

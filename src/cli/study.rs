@@ -53,7 +53,7 @@ pub struct Args {
     /// The most faces explained per network and predicted expression
     #[arg(long, default_value_t = study::PER_CLASS as u32, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     per_class: u32,
-    /// Samples per explanation, the whole face included [default: 1000, the paper's]
+    /// Samples per explanation, the whole face included; the paper's are 1000
     #[arg(long, default_value_t = SAMPLES as u32, value_parser = clap::value_parser!(u32).range(2..=1_000_000), allow_negative_numbers = true)]
     samples: u32,
     /// iid: the paper's independent fair bits. hadamard: orthogonal columns with complements, for few samples

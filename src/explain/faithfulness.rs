@@ -46,7 +46,7 @@ pub struct Faithfulness {
 }
 
 /// Superpixels by falling weight, equal ones by their number. Weights must be finite.
-pub fn order_by_weight(weights: &[f64]) -> Vec<usize> {
+fn order_by_weight(weights: &[f64]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..weights.len()).collect();
     // Adding 0 makes -0 and 0 equal.
     order.sort_by(|&a, &b| (weights[b] + 0.0).total_cmp(&(weights[a] + 0.0)));
@@ -54,7 +54,7 @@ pub fn order_by_weight(weights: &[f64]) -> Vec<usize> {
 }
 
 /// The numbers `0..count` in random order, each order equally likely.
-pub fn random_order(count: usize, stream: &mut Stream) -> Vec<usize> {
+fn random_order(count: usize, stream: &mut Stream) -> Vec<usize> {
     let mut order: Vec<usize> = (0..count).collect();
     stream.shuffle(&mut order);
     order

@@ -14,11 +14,11 @@ mod surrogate;
 use image::GrayImage;
 
 pub use design::{Design, DesignError};
-pub use faithfulness::{Faithfulness, faithfulness, order_by_weight, random_order};
+pub use faithfulness::{Faithfulness, faithfulness};
 pub use imitation::MOST_SAMPLES as MOST_IMITATED_SAMPLES;
 pub use sample_choice::{LADDER as SAMPLE_LADDER, Pair, SampleChoice};
 pub use slic::{COMPACTNESS, SEGMENTS, slic};
-pub use surrogate::{KERNEL_WIDTH, RIDGE, Surrogate};
+pub use surrogate::Surrogate;
 
 use crate::network::{Classifier, NetworkError};
 
@@ -71,7 +71,7 @@ impl Superpixels {
     /// Superpixels given by the user: a label per pixel, row by row, numbered from 0 without gaps.
     ///
     /// # Errors
-    /// When the size is not `expected` (width, height) or a label is missing.
+    /// When the size is not `expected` (width, height), a label is missing, or there are too many.
     pub fn given(
         size: (u32, u32),
         expected: (u32, u32),

@@ -3,10 +3,10 @@
 use super::Design;
 
 /// Width of the kernel that weighs samples by their distance to the whole face (section 3.4).
-pub const KERNEL_WIDTH: f64 = 0.25;
+const KERNEL_WIDTH: f64 = 0.25;
 
 /// Penalty on the squared weights (section 3.4). The intercept is not penalised.
-pub const RIDGE: f64 = 1.0;
+const RIDGE: f64 = 1.0;
 
 /// A linear imitation of one output of the network.
 #[derive(Debug, Clone, PartialEq)]

@@ -16,7 +16,7 @@ pub use landmark_network::LandmarkNetwork;
 pub use level::{LevelledFace, Similarity};
 pub use quality::Quality;
 pub use regression_trees::RegressionTrees;
-pub use track::{DETECTION_PERIOD, MOST_CLASSES, MOST_TRACKS, Probabilities, Track, Tracker};
+pub use track::{DETECTION_PERIOD, MOST_TRACKS, Probabilities, Track, Tracker};
 
 use crate::network::NetworkError;
 

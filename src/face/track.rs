@@ -13,7 +13,7 @@ use super::{Detection, Landmarks, Point};
 /// The most faces followed at once: those that came first, and of those that come together the largest.
 pub const MOST_TRACKS: usize = 8;
 /// The most classes whose probabilities are smoothed.
-pub const MOST_CLASSES: usize = 8;
+const MOST_CLASSES: usize = 8;
 /// One per class of a network.
 pub type Probabilities = Vec<f32, MOST_CLASSES>;
 
@@ -173,6 +173,8 @@ impl Tracker {
                 .max_by(|a, b| a.0.total_cmp(&b.0));
             match best {
                 Some((_, index)) => taken[index] = true,
+                // In a crowd nobody more can be followed, so there is no use in placing landmarks.
+                None if self.tracks.is_full() => {}
                 None => found(self, detection),
             }
         }

@@ -40,3 +40,13 @@ pub trait Classifier {
         probabilities: &mut [f32],
     ) -> Result<(), NetworkError>;
 }
+
+/// The class with the largest probability, as an index; the last of equal ones.
+///
+/// # Panics
+/// When there are no probabilities.
+pub fn most_probable(probabilities: &[f32]) -> usize {
+    (0..probabilities.len())
+        .max_by(|&a, &b| probabilities[a].total_cmp(&probabilities[b]))
+        .expect("a network has classes")
+}

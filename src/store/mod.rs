@@ -3,6 +3,7 @@
 //! While a study runs, the file is in write-ahead mode and holds what is done so far. [`Store::finish`] writes it anew: then
 //! its bytes depend on its contents only, not on how often the study was interrupted or from how many parts it was merged.
 
+mod lock;
 mod merge;
 mod rows;
 mod session;
@@ -25,6 +26,7 @@ pub use session::{
 
 use crate::expression::Expression;
 use crate::heatmap::HeatmapSums;
+use lock::Lock;
 
 /// Marks the file as ours: "fers".
 const APPLICATION: i32 = 0x6665_7273;
@@ -68,9 +70,12 @@ pub enum StoreProblem {
     /// The file is damaged.
     #[error("is damaged: {0}: begin again in another file")]
     Damaged(String),
-    /// Another program writes it too: what it is.
-    #[error("is written by another program too: only one may go on with {0}")]
-    Shared(&'static str),
+    /// Another program writes it too.
+    #[error("is written by another program too: only one may")]
+    Shared,
+    /// It was removed while it was written, and another one lies there.
+    #[error("was replaced by another file while it was written")]
+    Replaced,
     /// Two stores, or a store and a command, do not belong together.
     #[error("{0}")]
     Different(String),
@@ -82,6 +87,8 @@ type Result<T> = std::result::Result<T, StoreError>;
 pub struct Store {
     connection: Connection,
     path: PathBuf,
+    /// Of who writes it. Behind the connection, to be dropped after it.
+    lock: Option<Lock>,
 }
 
 impl Store {
@@ -99,7 +106,7 @@ impl Store {
         let partial = with_ending(path, ".partial");
         remove_database(&partial).map_err(|error| refuse(path, error))?;
         Self::fill(&partial, configuration, networks, pictures)
-            .and_then(|store| store.close())
+            .and_then(|store| close(store.connection))
             .and_then(|()| rename_new(&partial, path).map_err(StoreProblem::File))
             .map_err(|problem| {
                 // What is left of it would only be in the way.
@@ -129,15 +136,20 @@ impl Store {
             picture.insert(&transaction, number as i64)?;
         }
         transaction.commit()?;
-        Ok(Store { connection, path: path.to_owned() })
+        Ok(Store { connection, path: path.to_owned(), lock: None })
     }
 
     /// Opens a study to go on with it.
     ///
     /// # Errors
-    /// When there is none, or the file is foreign, newer, damaged or not writable.
+    /// When there is none, or the file is foreign, newer, damaged, not writable, or open in another program that goes on with it.
     pub fn open(path: &Path) -> Result<Self> {
-        let store = Self::open_with(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        require_file(path)?;
+        let lock = Lock::take(path).map_err(|problem| refuse(path, problem))?;
+        let mut store = Self::open_with(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        // Who finished it meanwhile has put another file here.
+        lock.require_in_place(path).map_err(|problem| refuse(path, problem))?;
+        store.lock = Some(lock);
         // A finished one keeps its bytes until there is more to do.
         if !store.is_finished()? {
             store.write_ahead()?;
@@ -182,7 +194,7 @@ impl Store {
         let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags)
             .map_err(|error| refuse(path, why_not_opened(path, error)))?;
-        let store = Store { connection, path: path.to_owned() };
+        let store = Store { connection, path: path.to_owned(), lock: None };
         let require_study = || -> std::result::Result<(), StoreProblem> {
             recognise(&store.connection)?;
             match session::has_table(&store.connection, "session")? {
@@ -250,23 +262,28 @@ impl Store {
 
     /// Writes the file anew.
     fn rewrite(self) -> Result<()> {
-        let path = self.path.clone();
+        // The lock is held until the new file has the old one's place.
+        let Store { connection, path, lock: _lock } = self;
         let partial = with_ending(&path, ".partial");
         let write = || -> std::result::Result<(), StoreProblem> {
             remove_database(&partial)?;
-            // The log of a reader who is at it would be taken for the new file's.
-            let is_read: bool =
-                self.connection
-                    .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
-            if is_read {
-                let problem =
-                    "is read by another program: give the same command again, to finish it";
-                return Err(StoreProblem::Different(problem.to_owned()));
-            }
             // It counts how often the file was written anew.
-            self.connection.pragma_update(None, "schema_version", 1)?;
-            write_anew(&self.connection, &partial)?;
-            self.close()?;
+            connection.pragma_update(None, "schema_version", 1)?;
+            write_anew(&connection, &partial)?;
+            // Should the power fail before the new file has its place, the old one is finished once more.
+            connection.execute("UPDATE state SET finished = 0", [])?;
+            // Whoever has it open, even idle, keeps its log alive, which would be taken for the new file's.
+            let set =
+                connection.pragma_update_and_check(None, "journal_mode", "delete", |_| Ok(()));
+            set.map_err(|error| match error.sqlite_error_code() {
+                Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+                    let problem =
+                        "is read by another program: give the same command again, to finish it";
+                    StoreProblem::Different(problem.to_owned())
+                }
+                _ => error.into(),
+            })?;
+            close(connection)?;
             std::fs::rename(&partial, &path)?;
             Ok(())
         };
@@ -274,11 +291,6 @@ impl Store {
             let _ = remove_database(&partial);
             refuse(&path, problem)
         })
-    }
-
-    /// Closes the file; the last to close it takes the write-ahead log away.
-    fn close(self) -> std::result::Result<(), StoreProblem> {
-        self.connection.close().map_err(|(_, error)| error.into())
     }
 
     /// What the results depend on.
@@ -351,9 +363,7 @@ impl Store {
         };
         run(&mut self.connection).map_err(|error| match error.sqlite_error_code() {
             // A row that was not there when we looked.
-            Some(ErrorCode::ConstraintViolation) => {
-                refuse(&self.path, StoreProblem::Shared("a study"))
-            }
+            Some(ErrorCode::ConstraintViolation) => refuse(&self.path, StoreProblem::Shared),
             _ => refuse(&self.path, error),
         })
     }
@@ -723,10 +733,19 @@ pub fn remove(path: &Path) -> Result<()> {
 /// for the new one's.
 ///
 /// # Errors
-/// When the disk is read-only or the like.
+/// When a program writes the older one, or the disk is read-only or the like.
 pub fn replace(new: &Path, old: &Path) -> Result<()> {
-    let replace = || remove_database(old).and_then(|()| std::fs::rename(new, old));
-    replace().map_err(|error| refuse(old, error))
+    let replace = || -> std::result::Result<(), StoreProblem> {
+        let _lock = old.is_file().then(|| Lock::take(old)).transpose()?;
+        remove_database(old)?;
+        Ok(std::fs::rename(new, old)?)
+    };
+    replace().map_err(|problem| refuse(old, problem))
+}
+
+/// Closes a database; the last to close it takes the write-ahead log away.
+fn close(connection: Connection) -> std::result::Result<(), StoreProblem> {
+    connection.close().map_err(|(_, error)| error.into())
 }
 
 fn with_ending(path: &Path, ending: &str) -> PathBuf {

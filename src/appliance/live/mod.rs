@@ -1,4 +1,4 @@
-//! The live loop: capture, perceive, explain, accumulate, show and store, each on its own thread, joined by bounded channels.
+//! The live loop: capture, perceive, explain, and accumulate (with the session's file), each on its own thread, joined by bounded channels.
 //!
 //! ```text
 //! Capture ──frames──► perceive ──candidate──► explain ──explained──► accumulate ──► session's file

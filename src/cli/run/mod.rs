@@ -57,7 +57,7 @@ const DEMO_FRAMES_PER_SECOND: f64 = 4.0;
 #[command(after_help = "\
 Examples:
   ferscope run                                              (the first camera, or the demo where there is none)
-  ferscope run --session hall.sqlite --headless             (goes on where it was; then `ferscope report hall.sqlite`)
+  ferscope run --source camera:0 --session hall.sqlite      (goes on where it was; then `ferscope report hall.sqlite`)
   ferscope run --source 'exec:rpicam-vid -t 0 --codec mjpeg --width 640 --height 480 -o -'    (CSI camera of a Raspberry Pi)
   ferscope run --source rtsp://10.0.0.7/stream --events events.jsonl
   ferscope run --headless --mqtt mqtt://eve@hub/museum/hall --mqtt-password-file hub.password
@@ -250,11 +250,16 @@ fn instrument(settings: &Settings) -> Options {
     }
 }
 
-/// The source asked for; else the first camera, or the demo where there is none.
+/// The source asked for; else the first camera, or the demo where there is none. Its painted faces get into a session only when asked for.
 fn source(settings: &Settings, models: &Path) -> Result<Source, Failure> {
     let text = match &settings.source {
         Some(text) => text.as_str(),
         None if cfg!(feature = "camera") && Path::new("/dev/video0").exists() => "camera:0",
+        None if settings.session.is_some() => {
+            let what = "there is no camera that this program can open, and the demo's painted faces do not belong into a session \
+                unless you say so: name a --source (--source demo for a try)";
+            return Err(Failure::Usage(what.to_owned()));
+        }
         None => "demo",
     };
     let source: Source = text.parse().map_err(|error| Failure::Usage(format!("source {error}")))?;
@@ -290,7 +295,7 @@ fn session(settings: &Settings, options: &LiveOptions) -> Result<(ModelSpec, Kep
             StoreProblem::Different(_) => ": choose another --session, or the same settings",
             StoreProblem::Kind(..) | StoreProblem::Foreign => ": choose another --session",
             // The other one may end: a service tries again.
-            StoreProblem::Shared(_) => return Failure::Output(error.to_string()),
+            StoreProblem::Shared => return Failure::Output(error.to_string()),
             _ => "",
         };
         Failure::Usage(format!("{error}{remedy}"))

@@ -71,7 +71,7 @@ pub struct Settings {
     /// Seed of all random draws [default: 0]
     #[arg(long)]
     pub seed: Option<u64>,
-    /// Which Ekman masks to compare with
+    /// Which Ekman masks to compare with [default: published]
     #[arg(long, value_enum)]
     pub masks: Option<MaskSet>,
     /// When relevance against the class is set to 0 on the way to a heatmap [default: last]

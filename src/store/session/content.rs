@@ -57,7 +57,7 @@ impl SessionConfiguration {
         })
     }
 
-    /// What differs from `other`, as `masks is "paper" here and "standard" there`.
+    /// What differs from `other`, as `masks is "published" here and "au-centres" there`.
     pub fn differences(&self, other: &Self) -> Vec<String> {
         let (mine, theirs) = (self.values(), other.values());
         let differs = |(name, value): &(&String, &String)| theirs[*name] != **value;

@@ -20,8 +20,10 @@ pub use read::{is_session, read_session};
 use parts::{Part, hash, held_parts, write_part};
 use read::{connect, read_content, read_counts};
 
+use super::lock::Lock;
 use super::{
-    Result, StoreProblem, create_database, refuse, remove_database, rename_new, with_ending,
+    Result, StoreProblem, close, create_database, refuse, remove_database, rename_new,
+    require_file, with_ending,
 };
 use crate::expression::Expression;
 use crate::heatmap::VisitSums;
@@ -39,8 +41,8 @@ pub struct Session {
     tried: SessionCounts,
     /// Hashes of the parts that are in the file.
     written: BTreeMap<(Expression, Part), u64>,
-    /// Held while the session is open. Behind the connection, to be closed after it: closing any handle of a file takes SQLite's own locks.
-    _only_one: std::fs::File,
+    /// Behind the connection, to be dropped after it.
+    lock: Lock,
 }
 
 impl Session {
@@ -59,8 +61,9 @@ impl Session {
                 &BTreeMap::from([(new_id(), SessionCounts::default())]),
             )?;
         }
+        require_file(path)?;
+        let lock = Lock::take(path).map_err(|problem| refuse(path, problem))?;
         let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-        let only_one = lock(path).map_err(|problem| refuse(path, problem))?;
         // SQLite would open it all the same, and fail with every commit.
         if connection.is_readonly("main").map_err(|error| refuse(path, error))? {
             let error = std::io::Error::from(std::io::ErrorKind::ReadOnlyFilesystem);
@@ -89,8 +92,8 @@ impl Session {
         };
         prepare().map_err(|problem| refuse(path, problem))?;
         let (path, written) = (path.to_owned(), BTreeMap::new());
-        let (kept, tried, _only_one) = (mine, mine, only_one);
-        Ok((Session { connection, path, id, others, kept, tried, written, _only_one }, content))
+        let (kept, tried) = (mine, mine);
+        Ok((Session { connection, path, id, others, kept, tried, written, lock }, content))
     }
 
     fn create(
@@ -102,7 +105,7 @@ impl Session {
         let create = || -> std::result::Result<(), StoreProblem> {
             remove_database(&partial)?;
             let connection = Self::fill(&partial, configuration, sessions)?;
-            connection.close().map_err(|(_, error)| error)?;
+            close(connection)?;
             std::fs::File::open(&partial)?.sync_all()?;
             rename_new(&partial, path)?;
             Ok(())
@@ -136,17 +139,17 @@ impl Session {
     /// what it returns from is safe from kills and power cuts.
     ///
     /// # Errors
-    /// When the disk is full, read-only or the like, the file was taken away, or another program has written it; then the file is as it was.
+    /// When the disk is full, read-only or the like, the file was taken away or replaced, or another program has written it; then the file is
+    /// as it was.
     pub fn commit(
         &mut self,
         counts: SessionCounts,
         changed: &[(Expression, &VisitSums)],
     ) -> Result<()> {
-        // SQLite would go on writing what has no name any more.
-        if !self.path.exists() {
-            return Err(refuse(&self.path, StoreProblem::Missing));
-        }
-        self.write(counts, changed).map_err(|problem| refuse(&self.path, problem))
+        self.lock
+            .require_in_place(&self.path)
+            .and_then(|()| self.write(counts, changed))
+            .map_err(|problem| refuse(&self.path, problem))
     }
 
     fn write(
@@ -157,7 +160,7 @@ impl Session {
         let transaction =
             self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         if ![self.kept, self.tried].contains(&read_counts(&transaction, &self.id)?) {
-            return Err(StoreProblem::Shared("a session"));
+            return Err(StoreProblem::Shared);
         }
         let mine = counts.minus(self.others);
         self.tried = mine;
@@ -190,24 +193,6 @@ impl Drop for Session {
     fn drop(&mut self) {
         let _ = self.connection.pragma_update(None, "journal_mode", "delete");
     }
-}
-
-/// Sees to it that one program at a time goes on with a session; readers are not hindered. The system opens the lock when the program
-/// ends, however it does.
-fn lock(path: &Path) -> std::result::Result<std::fs::File, StoreProblem> {
-    let file = std::fs::File::open(path)?;
-    // Elsewhere this lock would be in the way of SQLite's own. There, and where a file system has no locks, commits see what another program
-    // wrote.
-    #[cfg(target_os = "linux")]
-    {
-        use rustix::fs::{FlockOperation, flock};
-        if flock(&file, FlockOperation::NonBlockingLockExclusive)
-            == Err(rustix::io::Errno::WOULDBLOCK)
-        {
-            return Err(StoreProblem::Shared("a session"));
-        }
-    }
-    Ok(file)
 }
 
 /// 128 random bits, which name no machine and no moment.
