@@ -251,7 +251,8 @@ fn crop_writes_crops_and_their_table() {
         header[..13].join(","),
         "picture,face,x,y,width,height,score,log10_nfa,angle,x1,y1,x2,y2"
     );
-    assert_eq!(header.len(), 9 + 2 * 68);
+    assert_eq!(header.len(), 9 + 2 * 68 + 1);
+    assert_eq!(header.last().unwrap(), "crop");
     assert_eq!(table.records().count(), 2);
     for face in 1..=2 {
         let crop = image::open(out.join(format!("frame-024_{face}.png"))).unwrap();
@@ -284,10 +285,22 @@ fn forced_crops_take_the_earlier_ones_away_and_nothing_else() {
     std::fs::write(out.join("mine.png"), "mine").unwrap();
     assert_eq!(code(&ferscope(&["crop", text(&second), "--out", text(&out), "--force"])), 0);
     assert_eq!(listing(&out), ["faces.csv", "frame-006_1.png", "mine.png"]);
+    // Not even one that is called as a crop would be; names are longer where several pictures share one.
+    let pictures = folder.path().join("pictures");
+    for (name, from) in [("a/face.jpg", EMPTY), ("b/face.jpg", ONE_FACE)] {
+        std::fs::create_dir_all(pictures.join(name).parent().unwrap()).unwrap();
+        std::fs::copy(demo(from), pictures.join(name)).unwrap();
+    }
+    let again = ["crop", text(&pictures), "--out", text(&out), "--force"];
+    assert_eq!(code(&ferscope(&again)), 1, "one has no face");
+    assert_eq!(listing(&out), ["b-face.jpg_1.png", "faces.csv", "mine.png"]);
+    std::fs::write(out.join("face_1.png"), "mine").unwrap();
+    assert_eq!(code(&ferscope(&["crop", text(&second), "--out", text(&out), "--force"])), 0);
+    assert_eq!(listing(&out), ["face_1.png", "faces.csv", "frame-006_1.png", "mine.png"]);
     // Without a face nothing is begun, so an earlier result stays.
     let empty = demo(EMPTY);
     assert_eq!(code(&ferscope(&["crop", text(&empty), "--out", text(&out), "--force"])), 1);
-    assert_eq!(listing(&out).len(), 3);
+    assert_eq!(listing(&out).len(), 4);
     let none = folder.path().join("none");
     assert_eq!(code(&ferscope(&["crop", text(&empty), "--out", text(&none)])), 1);
     assert!(!none.exists());

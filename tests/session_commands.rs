@@ -178,6 +178,18 @@ fn sessions_are_merged_in_plain_words() {
     let left = std::fs::read_dir(folder.path()).unwrap().count();
     assert_eq!(left, 3, "the sessions and their sum");
     refuse(&["merge", text(&a), "--out", text(&a), "--force"], 2, "one of the sessions to merge");
+    // Nor is a part taken away to make room for what is written meanwhile.
+    let new = folder.path().join("out.sqlite.new");
+    std::fs::copy(&a, &new).unwrap();
+    std::fs::write(folder.path().join("out.sqlite"), "").unwrap();
+    let out = folder.path().join("out.sqlite");
+    refuse(
+        &["merge", text(&new), "--out", text(&out), "--force"],
+        2,
+        "one of the sessions to merge",
+    );
+    assert!(new.exists());
+    std::fs::remove_file(&out).unwrap();
 }
 
 #[test]

@@ -6,16 +6,15 @@ use std::process::ExitCode;
 use super::batch::Batch;
 use super::instrument::FinderArgs;
 use super::output::{
-    Table, create_folder, partial_name, print, refuse_existing, remove_file, write_grey,
+    Table, create_folder, is_name, partial_name, print, refuse_existing, remove_file, write_grey,
 };
 use super::{Failure, exit_code};
 use crate::appliance::Face;
-use crate::source::name_pictures;
 
 /// Cut out every face, levelled by its eyes, square and grey: what an expression network sees
 ///
-/// Writes DIR/<picture>_<face>.png and DIR/faces.csv with box, score, angle in degrees and the 68 landmarks in pixels of the
-/// source picture (origin top left, x right, y down). Training scripts use these crops, so training and run time agree.
+/// Writes DIR/<picture>_<face>.png and DIR/faces.csv with box, score, angle in degrees, the 68 landmarks in pixels of the
+/// source picture (origin top left, x right, y down), and the crop's file. Training scripts use these crops, so training and run time agree.
 #[derive(clap::Args)]
 pub struct Args {
     /// Pictures, or folders of pictures
@@ -51,7 +50,8 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
             Some(table) => table,
             None => table.insert(begin_result(&args.out)?),
         };
-        let crop_path = args.out.join(crop_file(&file.name, number));
+        let crop = format!("{}_{number}.png", file.name);
+        let crop_path = args.out.join(&crop);
         if crop_path.exists() && !args.force {
             return Err(Failure::Input(format!(
                 "{} exists already and was left alone: choose another --out, or say --force to overwrite",
@@ -59,7 +59,7 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
             )));
         }
         // First, so that --force later finds all that an interrupted run left.
-        table.row(row(&file.path.display().to_string(), number, &face))?;
+        table.row(row(&file.path.display().to_string(), number, &face, crop))?;
         count += 1;
         write_grey(&crop_path, &face.levelled.crop)
     })?;
@@ -69,10 +69,8 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
 }
 
 const TABLE: &str = "faces.csv";
-
-fn crop_file(picture: &str, face: usize) -> String {
-    format!("{picture}_{face}.png")
-}
+/// The column with the crop's file.
+const CROP: &str = "crop";
 
 /// Takes away what an earlier run left (with `--force`; without, there is none), and begins the table of faces.
 fn begin_result(out: &Path) -> Result<Table, Failure> {
@@ -83,23 +81,19 @@ fn begin_result(out: &Path) -> Result<Table, Failure> {
     Ok(table)
 }
 
-/// Removes the crops of an earlier run: those named after the pictures and faces in its table.
+/// Removes the crops of an earlier run, which its table names; what ferscope did not write stays.
 ///
 /// Otherwise who trains on all crops of the folder would train on these too.
 fn remove_earlier_crops(out: &Path) -> Result<(), Failure> {
     let Ok(mut table) = csv::Reader::from_path(out.join(TABLE)) else { return Ok(()) };
-    let faces: Vec<(PathBuf, usize)> = table
-        .records()
-        .filter_map(Result::ok)
-        .filter_map(|row| Some((row.get(0)?.into(), row.get(1)?.parse().ok()?)))
-        .collect();
-    let mut paths: Vec<PathBuf> = faces.iter().map(|(path, _)| path.clone()).collect();
-    paths.dedup();
-    for picture in name_pictures(paths) {
-        for (_, number) in faces.iter().filter(|(path, _)| *path == picture.path) {
-            let crop = out.join(crop_file(&picture.name, *number));
-            remove_file(&crop)?;
-            remove_file(&partial_name(&crop))?;
+    let Some(column) = table.headers().ok().and_then(|names| names.iter().position(|n| n == CROP))
+    else {
+        return Ok(());
+    };
+    for row in table.records().filter_map(Result::ok) {
+        if let Some(crop) = row.get(column).filter(|name| is_name(name)) {
+            remove_file(&out.join(crop))?;
+            remove_file(&partial_name(&out.join(crop)))?;
         }
     }
     Ok(())
@@ -108,10 +102,10 @@ fn remove_earlier_crops(out: &Path) -> Result<(), Failure> {
 fn header() -> Vec<String> {
     let fixed = ["picture", "face", "x", "y", "width", "height", "score", "log10_nfa", "angle"];
     let landmarks = (1..=68).flat_map(|number| [format!("x{number}"), format!("y{number}")]);
-    fixed.into_iter().map(str::to_owned).chain(landmarks).collect()
+    fixed.into_iter().map(str::to_owned).chain(landmarks).chain([CROP.to_owned()]).collect()
 }
 
-fn row(picture: &str, number: usize, face: &Face) -> Vec<String> {
+fn row(picture: &str, number: usize, face: &Face, crop: String) -> Vec<String> {
     let detection = &face.detection;
     let bounding_box = detection.bounding_box;
     let mut row = vec![picture.to_owned(), number.to_string()];
@@ -122,6 +116,7 @@ fn row(picture: &str, number: usize, face: &Face) -> Vec<String> {
     row.push(log10_nfa_text(detection.log10_nfa));
     row.push(format!("{:.3}", face.levelled.map.angle_degrees()));
     row.extend(face.landmarks.points().iter().flatten().map(|value| format!("{value:.2}")));
+    row.push(crop);
     row
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::batch::Batch;
 use super::instrument::{ClassifierArgs, FinderArgs, choose_estimator};
 use super::output::{
-    Table, create_folder, partial_name, print, refuse_existing, remove_file, write_grey,
+    Table, create_folder, is_name, partial_name, print, refuse_existing, remove_file, write_grey,
     write_json, write_labels, write_npy, write_rgb,
 };
 use super::{Failure, exit_code};
@@ -513,10 +513,6 @@ fn remove_earlier_result(out: &Path) -> Result<(), Failure> {
     remove_file(&out.join(SUMMARY))?;
     remove_file(&out.join(HEATMAPS_PICTURE))?;
     let Ok(mut table) = csv::Reader::from_path(out.join(TABLE)) else { return Ok(()) };
-    let is_name = |name: &str| {
-        let mut parts = Path::new(name).components();
-        matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None))
-    };
     for row in table.records().filter_map(Result::ok) {
         let (Some(folder), Some(network)) = (row.get(2), row.get(3)) else { continue };
         if !is_name(folder) || !is_name(network) {

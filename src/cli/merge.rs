@@ -34,15 +34,18 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     let sessions = are_sessions(&args.parts)?;
     let default = || PathBuf::from(if sessions { "session.sqlite" } else { "study.sqlite" });
     let out = args.out.clone().unwrap_or_else(default);
-    let same = |path: &PathBuf| {
-        path.canonicalize().is_ok_and(|path| out.canonicalize().is_ok_and(|out| out == path))
-    };
-    if args.parts.iter().any(same) {
-        let kind = if sessions { "sessions" } else { "studies" };
-        let out = out.display();
-        return Err(Failure::Usage(format!(
-            "{out} is one of the {kind} to merge: choose another --out"
-        )));
+    for taken in [&out, &beside(&out)] {
+        let is_same = |part: &PathBuf| {
+            let (part, taken) = (part.canonicalize(), taken.canonicalize());
+            part.is_ok_and(|part| taken.is_ok_and(|taken| taken == part))
+        };
+        if args.parts.iter().any(is_same) {
+            let kind = if sessions { "sessions" } else { "studies" };
+            let taken = taken.display();
+            return Err(Failure::Usage(format!(
+                "{taken} is one of the {kind} to merge and would be written over: choose another --out"
+            )));
+        }
     }
     refuse_existing(&out, args.force)?;
     create_folder_of(&out)?;

@@ -21,6 +21,7 @@ mod study;
 mod table_file;
 mod tune;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -143,8 +144,10 @@ pub fn main() -> ExitCode {
     env_logger::Builder::from_env(
         env_logger::Env::default().default_filter_or("error,ferscope=warn"),
     )
-    .format_timestamp(None)
-    .format_target(false)
+    .format(|to, record| {
+        let text = output::without_control(&record.args().to_string());
+        writeln!(to, "[{:<5}] {text}", record.level())
+    })
     .init();
     // A hostile model file can make a library panic; that is caught and told as an error, without the panic's own noise.
     std::panic::set_hook(Box::new(|panic| log::debug!("{panic}")));

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use image::ImageEncoder;
@@ -34,6 +34,12 @@ pub fn create_folder(path: &Path) -> Result<(), Failure> {
 /// Makes the folder that a file is to lie in.
 pub fn create_folder_of(path: &Path) -> Result<(), Failure> {
     path.parent().map_or(Ok(()), create_folder)
+}
+
+/// Whether a name that a table holds is that of a file or folder beside it, and leads nowhere else.
+pub fn is_name(name: &str) -> bool {
+    let mut parts = Path::new(name).components();
+    matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None))
 }
 
 /// Writes a whole file: under another name first, so that a power cut leaves the old file or the new one.
@@ -165,13 +171,15 @@ pub fn complain(problem: &dyn std::fmt::Display) {
 
 /// Prints a line to standard error, as [`complain`] does.
 pub fn print_error(line: &str) {
-    // Names of files may hold what a terminal takes as a command.
+    let _ = writeln!(std::io::stderr(), "{}", without_control(line));
+}
+
+/// The text with its control characters written out: names of files may hold what a terminal takes as a command.
+pub fn without_control(text: &str) -> String {
     let is_plain = |c: char| !c.is_control() || c == '\n';
-    let line: String = line
-        .chars()
+    text.chars()
         .flat_map(|c| if is_plain(c) { vec![c] } else { c.escape_default().collect() })
-        .collect();
-    let _ = writeln!(std::io::stderr(), "{line}");
+        .collect()
 }
 
 /// A failure to write `path`.

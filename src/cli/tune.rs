@@ -178,8 +178,9 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     if args.dry_run {
         return print(&after).map(|()| ExitCode::SUCCESS);
     }
+    // A file that holds its keys in some other way is not spoilt.
+    Settings::parse(&args.config, &after)?;
     write_file(&args.config, after.as_bytes())?;
-    Settings::read(&args.config)?;
     print(&format!("{}: written; `ferscope run --config {0}`\n", args.config.display()))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -286,8 +287,10 @@ fn worthwhile_cores(options: &Options, example: &Example) -> Result<Option<usize
 
 /// The file with that key set, or commented out where there is no value; all other lines stay.
 fn set_key(file: &str, key: &str, value: Option<&str>) -> String {
-    let is_set =
-        |line: &str| line.strip_prefix(key).is_some_and(|rest| rest.trim_start().starts_with('='));
+    let is_set = |line: &str| {
+        let rest = line.trim_start().strip_prefix(key);
+        rest.is_some_and(|rest| rest.trim_start().starts_with('='))
+    };
     let is_comment = |line: &str| line.strip_prefix("# ").is_some_and(is_set);
     let place = file.lines().position(is_set).or_else(|| file.lines().position(is_comment));
     let mut text = String::new();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::appliance::{Status, StoreState};
 use crate::source::stream::SourceState;
 
-/// A camera that says nothing for longer is not running, whatever it is said to be.
+/// A camera that says nothing for longer is not running, whatever it is said to be; slow films may rest as long as they are given.
 const OLDEST_FRAME: Duration = Duration::from_secs(10);
 
 /// What keeps the appliance from its work, in plain words and without names of this machine: who asks for the health need not know
@@ -14,7 +14,9 @@ pub fn problem(status: &Status, frame_age: Duration) -> Option<String> {
     let source = match status.source.state {
         SourceState::Waiting => Some("waiting for the camera".to_owned()),
         // Who is paused may let the camera rest.
-        SourceState::Running if !status.paused && frame_age > OLDEST_FRAME => {
+        SourceState::Running
+            if !status.paused && frame_age > OLDEST_FRAME.max(status.source.longest_gap) =>
+        {
             Some(format!("no frame for {} seconds", frame_age.as_secs()))
         }
         SourceState::Running | SourceState::Ended => None,

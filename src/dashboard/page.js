@@ -257,7 +257,9 @@ function showPicture() {
     const wanted = status.has_picture && !lostAt && !status.paused;
     if (!wanted) {
         image.hidden = true;
+        // A load that is broken off tells neither its end nor an error.
         image.removeAttribute("src");
+        delete image.dataset.loading;
     } else if (!image.dataset.loading) {
         image.dataset.loading = "yes";
         image.onload = image.onerror = event => {

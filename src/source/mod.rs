@@ -69,6 +69,23 @@ pub enum PictureProblem {
     EmptyFolder,
 }
 
+impl PictureError {
+    /// Whether it says nothing of the picture: its disk or folder is away, and may come back.
+    pub fn is_away(&self) -> bool {
+        use std::io::ErrorKind::{IsADirectory, NotADirectory, NotFound, PermissionDenied};
+        let PictureProblem::Read(error) = &self.problem else { return false };
+        match error.kind() {
+            NotFound | NotADirectory => {
+                let folder = self.path.parent().filter(|path| !path.as_os_str().is_empty());
+                folder.is_some_and(|folder| !folder.is_dir())
+            }
+            PermissionDenied | IsADirectory => false,
+            // What has no number is our own word, such as that a file is too large.
+            _ => error.raw_os_error().is_some(),
+        }
+    }
+}
+
 /// A picture to work on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PictureFile {
@@ -153,7 +170,7 @@ const LONGEST_NAME: usize = 200;
 
 /// Names each picture by the fewest trailing parts of its path that no other picture shares: `a`, else `a.jpg`, else
 /// `folder-a.jpg`; where even that is no name of its own, with a number.
-pub fn name_pictures(paths: Vec<PathBuf>) -> Vec<PictureFile> {
+fn name_pictures(paths: Vec<PathBuf>) -> Vec<PictureFile> {
     let stem = |path: &Path| path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let tail = |path: &Path, parts: usize| {
         let all: Vec<_> = path.components().map(|c| c.as_os_str().to_string_lossy()).collect();
@@ -291,6 +308,23 @@ fn resize(picture: &mut RgbImage, width: u32, height: u32) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_picture_whose_folder_is_gone_is_away_and_one_that_was_deleted_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let inside = folder.path().join("disk");
+        std::fs::create_dir(&inside).unwrap();
+        let picture = inside.join("face.jpg");
+        let is_away = || read_picture(&picture).unwrap_err().is_away();
+        std::fs::write(&picture, "no picture").unwrap();
+        assert!(!is_away());
+        std::fs::remove_file(&picture).unwrap();
+        assert!(!is_away());
+        std::fs::remove_dir(&inside).unwrap();
+        assert!(is_away());
+        let problem = PictureProblem::Read(std::io::Error::from_raw_os_error(5));
+        assert!(PictureError { path: folder.path().join("x"), problem }.is_away());
+    }
 
     #[test]
     fn a_jpeg_without_its_end_is_cut_off_whatever_stands_before() {

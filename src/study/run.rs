@@ -257,6 +257,7 @@ impl Plan {
                 }
                 answers.is_empty().then(|| "no face found".to_owned())
             }
+            Err(error) if error.is_away() => return Err(interrupted(&error)),
             // Without the path: the same study gives the same bytes wherever its pictures lie.
             Err(PictureError { problem, .. }) => Some(problem.to_string()),
         };
@@ -309,6 +310,7 @@ impl Plan {
         let size = explainer.classifier.spec().input.width;
         let (faces, dimensions) = match read {
             Ok(pixels) => (finder.faces(&pixels, size)?, pixels.dimensions()),
+            Err(error) if error.is_away() => return Err(interrupted(&error)),
             Err(_) => (Vec::new(), (0, 0)),
         };
         let known = store.checksum(drawn[0].picture)?;
@@ -329,6 +331,13 @@ impl Plan {
         }
         Ok(())
     }
+}
+
+/// Nothing of it is kept: what is away for a moment must not be missing from the study for ever.
+fn interrupted(error: &PictureError) -> StudyError {
+    StudyError::Other(format!(
+        "{error}: when it can be read again, give the same command to go on where it was"
+    ))
 }
 
 /// One network with what is needed to explain by it.

@@ -101,7 +101,7 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Refuses to write over what is there; with `--force` only over an earlier export.
+/// Refuses to write over what is there, unless forced to.
 fn refuse_existing_files(out: &Path, files: &BTreeSet<String>, force: bool) -> Result<(), Failure> {
     let all = || files.iter().map(String::as_str).chain([LIST]);
     all().try_for_each(|file| refuse_existing(&out.join(file), force))

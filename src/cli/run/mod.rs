@@ -124,10 +124,14 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     let session = settings.session.as_deref().filter(|_| result.is_ok());
     let text = summary(&status, session);
     // Standard output may be for events alone.
-    match settings.events.as_deref() {
-        Some("-") => print_error(text.trim_end()),
-        _ => print(&text)?,
-    }
+    let printed = match settings.events.as_deref() {
+        Some("-") => {
+            print_error(text.trim_end());
+            Ok(())
+        }
+        _ => print(&text),
+    };
+    // What went wrong is told also where nobody reads the summary.
     result.map_err(Failure::Output)?;
     if let (Some(_), Some(problem)) = (session, &status.store.problem) {
         return Err(Failure::Output(format!("{problem}: what was learnt since is lost")));
@@ -139,7 +143,7 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
             false => format!("{}: {why}", status.source.uri),
         }));
     }
-    Ok(ExitCode::SUCCESS)
+    printed.map(|()| ExitCode::SUCCESS)
 }
 
 /// Looks after everything until it ends.
@@ -216,10 +220,11 @@ struct Signals {
 
 impl Signals {
     fn watch() -> Result<Self, Failure> {
-        use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
+        use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
         let signals = Signals { end: Arc::default(), pauses: Arc::default() };
         let watch = || -> std::io::Result<()> {
-            for signal in [SIGTERM, SIGINT, SIGHUP] {
+            // Not SIGHUP, which `nohup` ignores: a handler would undo that.
+            for signal in [SIGTERM, SIGINT] {
                 // A second one ends the process at once, whatever it is at.
                 signal_hook::flag::register_conditional_shutdown(signal, 1, signals.end.clone())?;
                 signal_hook::flag::register(signal, signals.end.clone())?;

@@ -231,8 +231,14 @@ impl Settings {
         let wrong =
             |what: &dyn std::fmt::Display| Failure::Usage(format!("{}: {what}", path.display()));
         let bytes = files::read(path, files::LARGEST_SMALL_FILE).map_err(|error| wrong(&error))?;
-        let text = String::from_utf8(bytes).map_err(|error| wrong(&error))?;
-        let settings: Settings = toml::from_str(&text).map_err(|error| {
+        Self::parse(path, &String::from_utf8(bytes).map_err(|error| wrong(&error))?)
+    }
+
+    /// The settings in the text of the file at `path`.
+    pub fn parse(path: &Path, text: &str) -> Result<Self, Failure> {
+        let wrong =
+            |what: &dyn std::fmt::Display| Failure::Usage(format!("{}: {what}", path.display()));
+        let settings: Settings = toml::from_str(text).map_err(|error| {
             wrong(&format!(
                 "{}\n`ferscope config default` prints every key",
                 error.to_string().trim_end()

@@ -4,6 +4,7 @@ use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
 use crate::appliance::{Board, Status};
+use crate::cli::output::without_control;
 use crate::source::stream::SourceState;
 use crate::view::counted;
 
@@ -47,7 +48,7 @@ impl StatusLine {
         }
         self.state = state;
         self.last = Some(Instant::now());
-        let text = line(&status);
+        let text = without_control(&line(&status));
         let mut error = std::io::stderr();
         // Whoever does not read it any more does not miss it.
         let _ = match self.is_terminal {

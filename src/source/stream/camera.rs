@@ -41,7 +41,7 @@ mod present {
     };
     use nokhwa::{Buffer, Camera, NokhwaError};
 
-    use super::super::super::{decode_into, resize};
+    use super::super::super::{decode_file_into, resize};
     use super::super::colour::{Colours, Range};
     use super::super::feed::{Feed, Next};
     use super::super::line::SLICE;
@@ -180,7 +180,7 @@ mod present {
     fn decode(frame: &Buffer, picture: &mut RgbImage) -> Result<(), String> {
         let bytes = frame.buffer();
         if frame.source_frame_format() == FrameFormat::MJPEG {
-            return decode_into(std::io::Cursor::new(bytes), picture).map_err(|e| e.to_string());
+            return decode_file_into(bytes, picture).map_err(|e| e.to_string());
         }
         let size = frame.resolution();
         let pixels = size.width() as usize * size.height() as usize;
@@ -203,7 +203,7 @@ mod present {
 
         #[test]
         fn a_driver_that_never_answers_is_not_waited_for() {
-            let shared = Arc::new(Shared::new(&Source::Camera(0)));
+            let shared = Arc::new(Shared::new(&Source::Camera(0), Duration::ZERO));
             let (_give, given) = bounded(1);
             let mut feed = CameraFeed { number: 0, given, shared: shared.clone() };
             shared.grant(Duration::from_millis(50));

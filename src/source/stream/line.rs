@@ -18,10 +18,15 @@ const LONGEST_DELAY: Duration = Duration::from_secs(30);
 /// A source that gave frames for so long is taken to be well.
 const STEADY: Duration = Duration::from_secs(5);
 
+/// With a film, between two frames.
+const FILM_DEADLINE: Duration = Duration::from_secs(60);
+
 /// The capturing thread's part.
 pub struct Line {
     source: Source,
     options: CaptureOptions,
+    /// With the source, between two frames.
+    patience: Duration,
     shared: Arc<Shared>,
     give: Sender<Frame>,
     /// The other end of `give`: the oldest frame is taken back when there is no room.
@@ -52,7 +57,8 @@ impl Line {
         (give, waiting): (Sender<Frame>, Receiver<Frame>),
         (give_spare, spare): (Sender<RgbImage>, Receiver<RgbImage>),
     ) -> Self {
-        Line { source, options, shared, give, waiting, give_spare, spare }
+        let patience = patience(&source, &options);
+        Line { source, options, patience, shared, give, waiting, give_spare, spare }
     }
 
     /// Captures until nobody wants frames any more, or there are none.
@@ -72,6 +78,12 @@ impl Line {
                 return self.shared.end(None);
             }
             let failure = match end {
+                // A film that cannot be read any more would be seen twice if it were opened again.
+                Err(failure)
+                    if opening.frames > 0 && self.source.is_file() && !self.begins_again() =>
+                {
+                    return self.shared.end(Some(failure.to_string()));
+                }
                 Ok(failure) if !self.begins_again() => {
                     return self.shared.end(failure.map(|failure| failure.to_string()));
                 }
@@ -109,7 +121,9 @@ impl Line {
         first: u64,
         pace: &mut Pace,
     ) -> Result<Option<SourceError>, SourceError> {
-        self.shared.grant(self.options.opening_deadline);
+        let deadline = self.options.opening_deadline;
+        let is_file = self.source.is_file();
+        self.shared.grant(if is_file { deadline.max(self.patience) } else { deadline });
         let mut feed = feed::open(&self.source, &self.options, &self.shared)?;
         loop {
             let mut picture = self.spare.try_recv().unwrap_or_default();
@@ -129,19 +143,13 @@ impl Line {
                     let (begin, _) = opening.span.unwrap_or((captured, captured));
                     opening.span = Some((begin, captured));
                     self.hand_on(Frame { number, captured, picture });
-                    self.shared.grant(self.patience());
+                    self.shared.grant(self.patience);
                 }
             }
             if self.shared.is_stopping() {
                 return Ok(None);
             }
         }
-    }
-
-    /// Slow videos are given time for three frames.
-    fn patience(&self) -> Duration {
-        let pace = Pace::new(self.options.frames_per_second.filter(|_| self.source.is_file()));
-        self.options.deadline.max(3 * pace.period)
     }
 
     fn hand_on(&self, mut frame: Frame) {
@@ -184,6 +192,15 @@ fn words(panic: &(dyn std::any::Any + Send)) -> String {
     text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("for no reason told").to_owned()
 }
 
+/// How long there may be no frame. A film may have a gap and its disk a rest; a slow one is given time for three frames.
+pub fn patience(source: &Source, options: &CaptureOptions) -> Duration {
+    if !source.is_file() {
+        return options.deadline;
+    }
+    let pace = Pace::new(options.frames_per_second);
+    options.deadline.max(FILM_DEADLINE).max(3 * pace.period)
+}
+
 /// When pictures are due.
 struct Pace {
     period: Duration,
@@ -217,6 +234,16 @@ mod tests {
         assert!(!opening(None).is_steady());
         assert!(!opening(Some((now, now))).is_steady());
         assert!(opening(Some((now, now + STEADY))).is_steady());
+    }
+
+    #[test]
+    fn films_and_slow_pictures_are_waited_for_longer_than_cameras() {
+        let options =
+            |frames_per_second| CaptureOptions { frames_per_second, ..Default::default() };
+        let film = Source::File("film.mp4".into());
+        assert_eq!(patience(&Source::Camera(0), &options(Some(0.05))).as_secs(), 2);
+        assert_eq!(patience(&film, &options(Some(30.0))).as_secs(), 60);
+        assert_eq!(patience(&film, &options(Some(0.01))).as_secs(), 300);
     }
 
     #[test]

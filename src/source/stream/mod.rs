@@ -103,7 +103,7 @@ impl Capture {
     pub fn start(source: Source, options: CaptureOptions) -> Capture {
         let (give, frames) = bounded(WAITING_FRAMES);
         let (spare, take_spare) = bounded(SPARE_PICTURES);
-        let shared = Arc::new(shared::Shared::new(&source));
+        let shared = Arc::new(shared::Shared::new(&source, line::patience(&source, &options)));
         let line = line::Line::new(
             source,
             options,

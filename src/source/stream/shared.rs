@@ -46,11 +46,11 @@ struct Content {
 }
 
 impl Shared {
-    pub fn new(source: &Source) -> Self {
+    pub fn new(source: &Source, longest_gap: Duration) -> Self {
         Shared {
             stopping: AtomicBool::new(false),
             content: Mutex::new(Content {
-                status: SourceStatus { uri: source.to_string(), ..Default::default() },
+                status: SourceStatus { uri: source.to_string(), longest_gap, ..Default::default() },
                 taken: VecDeque::with_capacity(RATE_FRAMES),
                 patience: Duration::ZERO,
                 until: Instant::now(),

@@ -1,5 +1,7 @@
 //! How a source of frames is.
 
+use std::time::Duration;
+
 use serde::Serialize;
 
 /// Where frames come from, and how it goes.
@@ -17,6 +19,9 @@ pub struct SourceStatus {
     pub dropped: u64,
     /// Frames taken to be looked at per second, over the last ones.
     pub frames_per_second: f64,
+    /// How long it may give no frame before it is given up.
+    #[serde(skip)]
+    pub longest_gap: Duration,
     /// How often it was given up and opened again.
     pub reopened: u64,
     /// What went wrong last.
