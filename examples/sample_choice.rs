@@ -61,10 +61,6 @@ const PLAN: [(usize, usize); 10] =
     [(16, 2), (24, 2), (32, 4), (48, 2), (64, 4), (100, 2), (150, 2), (220, 1), (300, 1), (512, 1)];
 /// The same with one half of each pair of complements only.
 const HALVES: [(usize, usize); 2] = [(33, 4), (61, 2)];
-/// The same with random pairs of complements, stratified by how many superpixels they hide.
-const STRATA: [(usize, usize); 3] = [(64, 4), (100, 2), (150, 2)];
-/// Samples of each of a visit's explanations, and how many it has: their mean beside a chain of warm starts, on one crop.
-const VISIT: (usize, usize) = (64, 4);
 
 /// Independent explanations with the reference's own samples: how many of so many.
 const IID: [(usize, usize); 6] = [(32, 4), (64, 4), (100, 2), (150, 2), (300, 2), (1000, 2)];
@@ -169,118 +165,17 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                     keep("hadamard, imitation", &design, &answers, Estimator::Imitation)?;
                     keep("hadamard, corrected", &design, &answers, Estimator::Corrected)?;
                 }
-                "strata" => {
-                    keep("strata, ridge", &design, &answers, Estimator::Ridge)?;
-                    keep("strata, corrected", &design, &answers, Estimator::Corrected)?;
-                }
                 _ => {
                     keep("half, ridge", &design, &answers, Estimator::Ridge)?;
                     keep("half, corrected", &design, &answers, Estimator::Corrected)?;
                 }
             }
         }
-        for (name, map) in visit(&args, &mut network, subject)? {
-            let samples = VISIT.0 * VISIT.1;
-            let same = |pool: &&mut Pool| pool.name == name;
-            if pools.iter_mut().find(same).is_none() {
-                pools.push(Pool { name, samples, maps: vec![Vec::new(); subjects.len()] });
-            }
-            pools.iter_mut().find(same).expect("just added").maps[number].push(map);
-        }
     }
     if args.collect {
         return Ok(());
     }
     report(&mut network, &subjects, &pools)
-}
-
-/// The mean map of a visit of independent explanations, and what chains of warm starts end with.
-fn visit(
-    args: &Args,
-    network: &mut Network,
-    subject: &Subject,
-) -> Result<Vec<(&'static str, Vec<f32>)>, Box<dyn std::error::Error>> {
-    let columns = subject.superpixels.count();
-    let classes = network.classes().to_vec();
-    let mut means = [vec![0.0; columns], vec![0.0; columns], vec![0.0; columns]];
-    let mut warm = vec![0.0; columns];
-    let mut warm_intercept = 0.0;
-    for number in 0..VISIT.1 {
-        let mut stream =
-            Stream::of_crop(0, &format!("hadamard-{}-{number}", VISIT.0), &subject.crop);
-        let design = Design::hadamard(VISIT.0, columns, &mut stream);
-        let answers = answers(args, network, subject, "hadamard", number, &design)?;
-        let estimators = [Estimator::Ridge, Estimator::Imitation, Estimator::Corrected];
-        for (mean, estimator) in means.iter_mut().zip(estimators) {
-            let mut replay = Replay { classes: &classes, answers: &answers };
-            let Subject { crop, superpixels, class, .. } = subject;
-            let surrogate = explain(&mut replay, crop, superpixels, &design, estimator, *class)?;
-            for (mean, weight) in mean.iter_mut().zip(&surrogate.weights) {
-                *mean += weight / VISIT.1 as f64;
-            }
-        }
-        // What the surrogate so far misses of the new samples is fitted, and a share of it added, as a running mean would.
-        let missed: Vec<f64> = (0..design.rows())
-            .map(|row| {
-                let shown = design.row(row).iter().zip(&warm);
-                let foreseen: f64 = shown.map(|(&shown, weight)| f64::from(shown) * weight).sum();
-                f64::from(answers[row * classes.len() + subject.class]) - foreseen - warm_intercept
-            })
-            .collect();
-        let surrogate = ferscope::explain::Surrogate::fit(&design, &missed);
-        let share = 1.0 / (number + 1) as f64;
-        warm_intercept += share * surrogate.intercept;
-        for (weight, change) in warm.iter_mut().zip(&surrogate.weights) {
-            *weight += share * change;
-        }
-    }
-    let map = |weights: &[f64]| {
-        let of =
-            |place: &Option<u16>| place.map_or(0.0, |place| weights[usize::from(place)] as f32);
-        subject.places.iter().map(of).collect::<Vec<f32>>()
-    };
-    Ok(vec![
-        ("visit, ridge", map(&means[0])),
-        ("visit, imitation", map(&means[1])),
-        ("visit, corrected", map(&means[2])),
-        ("visit warm, ridge", map(&warm)),
-    ])
-}
-
-/// A whole face, then pairs of complements, the number of superpixels they show spread evenly over what a fair coin gives.
-fn stratified(rows: usize, columns: usize, stream: &mut Stream) -> Design {
-    let mut values = vec![1.0; rows * columns];
-    // The distribution of the number shown, by repeated halving of Pascal's triangle.
-    let mut share = vec![1.0];
-    for _ in 0..columns {
-        let mut next = vec![0.0; share.len() + 1];
-        for (count, value) in share.iter().enumerate() {
-            next[count] += value / 2.0;
-            next[count + 1] += value / 2.0;
-        }
-        share = next;
-    }
-    let pairs = (rows - 1).div_ceil(2);
-    let mut order: Vec<usize> = (0..columns).collect();
-    for (pair, block) in values[columns..].chunks_mut(2 * columns).enumerate() {
-        // The upper half: the complement has the lower.
-        let quantile = 0.5 + 0.5 * (pair as f64 + 0.5) / pairs as f64;
-        let mut sum = 0.0;
-        let shown = share
-            .iter()
-            .position(|value| {
-                sum += value;
-                sum >= quantile
-            })
-            .unwrap_or(columns);
-        stream.shuffle(&mut order);
-        for (half, row) in block.chunks_mut(columns).enumerate() {
-            for (place, &column) in order.iter().enumerate() {
-                row[column] = f64::from(u8::from((place < shown) == (half == 0)));
-            }
-        }
-    }
-    Design::given(columns, &values).expect("rows of a design")
 }
 
 fn report(
@@ -652,12 +547,6 @@ fn designs(subject: &Subject) -> Vec<(&'static str, usize, Design)> {
             let whole = Design::hadamard(2 * samples - 1, columns, &mut stream);
             let rows: Vec<usize> = std::iter::once(0).chain((1..whole.rows()).step_by(2)).collect();
             designs.push(("half", number, some_rows(&whole, &[], &rows).0));
-        }
-    }
-    for (samples, count) in STRATA {
-        for number in 0..count {
-            let mut stream = stream(&format!("strata-{samples}-{number}"));
-            designs.push(("strata", number, stratified(samples, columns, &mut stream)));
         }
     }
     designs

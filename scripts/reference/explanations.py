@@ -69,8 +69,11 @@ def widened(path):
     for node in model.graph.node:
         inputs = [stored.get(name) for name in node.input]
         if node.op_type == "DequantizeLinear" and inputs[0] is not None:
-            zero = inputs[2].astype(numpy.float32) if len(inputs) > 2 else 0
-            values = (inputs[0].astype(numpy.float32) - zero) * inputs[1]
+            # One scale for all, or one per slice along an axis.
+            axis = next((own.i for own in node.attribute if own.name == "axis"), 1)
+            shape = [-1 if place == axis else 1 for place in range(inputs[0].ndim)] if inputs[1].ndim else []
+            zero = inputs[2].astype(numpy.float32).reshape(shape) if len(inputs) > 2 else 0
+            values = (inputs[0].astype(numpy.float32) - zero) * inputs[1].reshape(shape)
         elif node.op_type == "Cast" and inputs[0] is not None:
             values = inputs[0].astype(numpy.float32)
         else:

@@ -59,7 +59,10 @@ def _recipe(settings, architecture):
     """How a network was trained, in words."""
     half = settings["half_size_epochs"]
     starts = {"none": f"random weights ({settings['initialisation']})", "imagenet": "ImageNet weights"}
-    start = starts.get(settings["weights"], f"the weights of {pathlib.Path(settings['weights']).name}")
+    start = starts.get(
+        settings["weights"],
+        f"the weights of {pathlib.Path(settings['weights']).name} (whom those had learnt, who gave them must say)",
+    )
     return (
         f"from {start}, {settings['epochs']} epochs (the paper: {architecture.epochs})"
         + (f", the first {half} on pictures of half the side, without dropout" if half else "")
@@ -111,6 +114,12 @@ def text_of_folds(name, results, evaluations, base):
         "",
         *_table(["", *classes], [[label, *row] for label, row in zip(classes, pooled["confusion"])]),
     ]
+    strange = [result for result in results.values() if "test_held_out_families" in result]
+    if strange:
+        of_folds = (f"{own['settings']['fold']}: {', '.join(own['settings']['held_out'])}" for own in strange)
+        together = metrics.summarise([result["test_held_out_families"] for result in strange])["pooled"]
+        lines += ["", f"Recipe families kept out of training, and out of the figures above (fold {'; fold '.join(of_folds)}).", ""]
+        lines += _measures("Held-out people and recipe families", together)
     for report in evaluations:
         lines += ["", *_evaluation(report)]
     return "\n".join([*lines, "", "## What it must not be used for", "", MUST_NOT])

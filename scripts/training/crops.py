@@ -3,6 +3,7 @@
 import hashlib
 import os
 import pathlib
+import re
 import sys
 import tempfile
 
@@ -10,6 +11,7 @@ import numpy
 from PIL import Image
 
 import ferscope
+from errors import Failure
 from progress import Progress
 
 # Pictures handed to `ferscope` at once: after each such lot an interrupted run goes on.
@@ -36,7 +38,7 @@ def load(samples, side, cache, program):
             with Image.open(path) as picture:
                 faces.append(numpy.asarray(picture.convert("L")))
             indices.append(index)
-        else:
+        elif (folder / f"{key}.none").exists():
             without.append(sample.picture)
     for picture in without[:10]:
         print(f"ferscope: {picture}: no face found, left out", file=sys.stderr)
@@ -67,14 +69,22 @@ def _cut(pictures, side, folder, program):
             (work / "pictures").mkdir()
             for key, picture in lot:
                 os.symlink(picture.resolve(), work / "pictures" / f"{key}{picture.suffix.lower()}")
-            # 1: some picture had no face.
-            ferscope.run(program, "crop", work / "pictures", "--size", side, "--out", work / "crops", accepted=(0, 1))
-            for key, _ in lot:
+            # 1: some picture had no face, or something else was wrong.
+            _, told = ferscope.run(
+                program, "crop", work / "pictures", "--size", side, "--out", work / "crops", accepted=(0, 1)
+            )
+            problems = dict(re.findall(rf"(?m)^ferscope: {re.escape(str(work))}/pictures/(\w+)\.\w+: (.*)$", told))
+            for key, picture in lot:
                 # Faces are numbered from the largest.
                 crop = work / "crops" / f"{key}_1.png"
                 if crop.exists():
                     crop.replace(folder / f"{key}.png")
-                else:
+                elif problems.get(key) == "no face found":
                     (folder / f"{key}.none").touch()
+                elif key in problems:
+                    # Tried again by the next command.
+                    print(f"ferscope: {picture}: {problems[key]}: left out", file=sys.stderr)
+                else:
+                    raise Failure(f"{picture}: could not be cut: {' '.join(told.strip().splitlines()[-1:])}")
         progress.advance(len(lot))
     progress.finish("pictures")

@@ -7,8 +7,11 @@ class Failure(Exception):
     """Something wrong with what the user gave; the message names file, place and remedy."""
 
 
-def run_command(command):
-    """Runs `command()`, which returns an exit code; failures and interruptions end in one line and a code."""
+def run_command(command, resumption=""):
+    """Runs `command()`, which returns an exit code; failures and interruptions end in one line and a code.
+
+    `resumption` says what is left of an interrupted one.
+    """
     try:
         sys.exit(command())
     except Failure as failure:
@@ -19,8 +22,8 @@ def run_command(command):
         print(f"ferscope: {place}{error.strerror or error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
-        print("\nferscope: interrupted; the same command goes on where it stopped", file=sys.stderr)
+        print("\nferscope: interrupted" + resumption, file=sys.stderr)
         sys.exit(130)
     except MemoryError:
-        print("ferscope: out of memory: give a smaller --batch, or train fewer networks at once", file=sys.stderr)
+        print("ferscope: out of memory: give a smaller --micro-batch, or train fewer networks at once", file=sys.stderr)
         sys.exit(2)

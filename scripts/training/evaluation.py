@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 import pathlib
 
 import numpy
@@ -28,15 +29,21 @@ def read_labelled(folder):
     return samples or data.read(str(folder))
 
 
+def asked(folder, options):
+    """What an evaluation depends on beside the network: who is there, and how they are grouped."""
+    groups = options.groups and pathlib.Path(options.groups).resolve().name
+    return {"pictures": len(read_labelled(folder)), "groups": groups}
+
+
 def evaluate(path, folder, side, classes, report, trained_on, options, program):
     """Writes `report` (JSON) and a CSV beside it with a line per picture; returns the report.
 
     Who is in `trained_on` (names of people) is left out: synthetic faces have the skin of photographed people.
     """
     labelled = read_labelled(folder)
-    # Sets name people by their own folder as well, as in synthetic/001.
-    names = {subject.rpartition("/")[2] for subject in trained_on}
-    samples = [sample for sample in labelled if sample.subject.rpartition("/")[2] not in names]
+    # Sets name people by their own folder as well, as in synthetic/001. Where there are only files, these are the people.
+    known = {*trained_on, *(subject.rpartition("/")[2] for subject in trained_on)}
+    samples = [sample for sample in labelled if sample.subject not in known]
     left_out = len(labelled) - len(samples)
     faces, kept = crops.load(samples, side, pathlib.Path(options.out) / "crops", program)
     samples = [samples[index] for index in kept]
@@ -46,20 +53,22 @@ def evaluate(path, folder, side, classes, report, trained_on, options, program):
     groups = read_groups(options.groups) if options.groups else {}
     result = summarise(samples, probabilities, classes, groups)
     result = {"folder": pathlib.Path(folder).resolve().name, "network": path.name, "left_out": left_out, **result}
-    files.write_json(report, result)
-    files.write_text(report.with_suffix(".csv"), _table(samples, probabilities, classes))
+    files.write_json(report, {**result, "asked": asked(folder, options)})
+    files.write_text(report.with_suffix(".csv"), _table(samples, probabilities, classes, folder))
     return result
 
 
 def pool(reports, classes, groups):
-    """The figures of several folds' reports on one folder together, each picture answered by the networks that do not
-    know its person."""
-    samples, probabilities = [], []
+    """The figures of several folds' reports on one folder together: each picture once, answered by the mean of the networks
+    that do not know its person."""
+    answers = {}
     for report in reports:
         with open(report.with_suffix(".csv"), newline="", encoding="utf-8") as file:
             for row in csv.DictReader(file):
-                samples.append(Sample(pathlib.Path(row["picture"]), "", row["label"]))
-                probabilities.append([float(row[name]) for name in classes])
+                answer = [float(row[name]) for name in classes]
+                answers.setdefault((row["picture"], row["label"]), []).append(answer)
+    samples = [Sample(pathlib.Path(picture), "", label) for picture, label in answers]
+    probabilities = [numpy.mean(of_picture, axis=0) for of_picture in answers.values()]
     figures = summarise(samples, numpy.array(probabilities), classes, groups)
     return {"folder": files.read_json(reports[0])["folder"], "networks": len(reports), **figures}
 
@@ -99,8 +108,10 @@ def _figures(samples, predicted, classes):
     figures = {
         "pictures": len(samples),
         "happiness_recall": share("happiness", lambda word: word == "happiness"),
-        # A network of six classes calls every calm face an expression: then this is 1 and says nothing.
-        "false_expression_rate": share(expressions.NEUTRAL, lambda word: word != expressions.NEUTRAL),
+        # A network of six classes calls every calm face an expression.
+        "false_expression_rate": share(expressions.NEUTRAL, lambda word: word != expressions.NEUTRAL)
+        if expressions.NEUTRAL in classes
+        else None,
     }
     if neutral:
         figures["neutral_read_as"] = {word: neutral.count(word) for word in classes if word in neutral}
@@ -120,6 +131,8 @@ def read_groups(path):
         raise Failure(f"{path}: cannot be read: {error}") from None
     if not rows or len(rows[0]) < 2:
         raise Failure(f"{path}: expected a header and a line per picture: its name, then its groups")
+    if any(None in row for row in rows):
+        raise Failure(f"{path}: a line has more fields than the header")
     key = next(iter(rows[0]))
     return {
         pathlib.Path(row[key]).stem: {column: _span(value) for column, value in row.items() if column != key and value}
@@ -135,12 +148,13 @@ def _span(value):
     return f"{low}-{low + SPAN - 1}"
 
 
-def _table(samples, probabilities, classes):
+def _table(samples, probabilities, classes, folder):
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(["picture", "label", "predicted", *classes])
     for sample, row in zip(samples, probabilities):
+        picture = pathlib.Path(os.path.relpath(sample.picture, folder)).as_posix()
         writer.writerow(
-            [sample.picture.name, sample.expression, classes[int(numpy.argmax(row))], *(f"{p:.6f}" for p in row)]
+            [picture, sample.expression, classes[int(numpy.argmax(row))], *(f"{p:.6f}" for p in row)]
         )
     return buffer.getvalue()

@@ -73,8 +73,6 @@ def _import(path, options):
     if architecture is None:
         raise Failure(f"{path}: `{match['network']}` is none of the paper's networks: {', '.join(spellings)}")
 
-    # Late, for TensorFlow takes seconds to load.
-
     keras.backend.clear_session()
     network = architecture.build(options.classes, built_in_scaling=options.scaling == "built-in")
     weights.load(network, path, architecture.paper_name)

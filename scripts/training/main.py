@@ -7,6 +7,7 @@ import os
 import sys
 
 import data
+import evaluation
 import expressions
 import ferscope
 import folds
@@ -37,12 +38,14 @@ def arguments(words=None):
         + ", ".join(networks.ARCHITECTURES))  # fmt: skip
     add("--classes", type=int, choices=(6, 7), default=6, help="six (the paper's) or seven with neutral [6]")
     add("--folds", default="all", help="which folds to train, such as 1,2, or `all` [all]")
-    add("--fold-count", type=int, default=5, help="how many folds the people are divided into [5]")
+    add("--fold-count", type=int, choices=range(2, 1001), metavar="N", default=5,
+        help="how many folds the people are divided into, at least 2 [5]")  # fmt: skip
     add("--hold-out-families", default="none", metavar="WHICH",
         help="synthetic recipes kept out of training: `none`, `auto` (one per expression, another in each fold), or a "
         "list such as anger/shout,fear/gasp [none]")  # fmt: skip
     add("--weights", default=None, metavar="imagenet|none|FILE",
-        help="what to start from [the paper's: imagenet for the eight Keras applications, else none]")  # fmt: skip
+        help="what to start from; {fold} in a file's path is the number of the fold [the paper's: imagenet for the eight "
+        "Keras applications, else none]")  # fmt: skip
     add("--epochs", type=positive_integer, help="[the paper's; from random weights the eight need more]")
     add("--half-size-epochs", type=int, default=0, metavar="N",
         help="train the first N of the epochs on pictures of half the side and without dropout, at a quarter of the time; "
@@ -106,8 +109,18 @@ def main():
             raise Failure(f"--half-size-epochs {options.half_size_epochs}: the last of {epochs} epochs needs whole pictures")
     if not 0 <= options.label_smoothing <= 0.5:
         raise Failure("--label-smoothing needs a number from 0 to 0.5")
-    if options.weights not in (None, "imagenet", "none") and not os.path.isfile(options.weights):
-        raise Failure(f"{options.weights}: no such file: --weights takes `imagenet`, `none` or a file")
+    if options.weights not in (None, "imagenet", "none"):
+        for path in (options.weights.replace("{fold}", str(fold)) for fold in chosen_folds):
+            if not os.path.isfile(path):
+                raise Failure(f"{path}: no such file: --weights takes `imagenet`, `none` or a file")
+    # Not when the first fold has been trained.
+    names = [os.path.basename(os.path.realpath(place)) for place in options.evaluate_on]
+    if len(set(names)) < len(names):
+        raise Failure("--evaluate-on: two folders have the same name, which their results are called by: rename one")
+    for place in options.evaluate_on:
+        evaluation.read_labelled(place)
+    if options.groups:
+        evaluation.read_groups(options.groups)
     if options.quantise and not os.path.isdir(options.calibration):
         raise Failure(f"{options.calibration}: is no folder: --calibration needs pictures of faces")
     classes = expressions.classes(options.classes)
@@ -173,4 +186,4 @@ def _describe(samples, classes, fold_by_subject):
 
 
 if __name__ == "__main__":
-    run_command(main)
+    run_command(main, "; the same command goes on after the last whole epoch")

@@ -19,6 +19,7 @@ import in_tract
 import metrics
 import quantise
 import training
+from errors import Failure
 
 
 def train_network(architecture, settings, samples, chosen_folds, fold_by_subject, options, program):
@@ -29,6 +30,12 @@ def train_network(architecture, settings, samples, chosen_folds, fold_by_subject
     classes = settings["classes"]
     labels = numpy.array([classes.index(sample.expression) for sample in samples], int)
     base = out / f"{architecture.name}-{len(classes)}"
+    _require_same_division(base / "faces.csv", fold_by_subject)
+    for fold in chosen_folds:
+        fold_settings, (training_set, test_set, _) = _fold(settings, fold, samples, fold_by_subject)
+        _require_strangers(fold_settings)
+        if not len(training_set) or not len(test_set):
+            raise Failure(f"fold {fold}: no face to train on, or none to test on: give fewer --fold-count, or another --seed")
     files.write_text(base / "faces.csv", _faces_table(samples, fold_by_subject, base))
     for fold in chosen_folds:
         fold_settings, sets = _fold(settings, fold, samples, fold_by_subject)
@@ -54,8 +61,36 @@ def train_network(architecture, settings, samples, chosen_folds, fold_by_subject
 def _fold(settings, fold, samples, fold_by_subject):
     """Settings of a fold, and which samples it trains on, is tested on, and is tested on as of strange families."""
     held = folds.held_out_families(samples, settings["hold_out_families"], fold, settings["seed"])
-    fold_settings = {**settings, "fold": fold, "held_out": sorted("/".join(pair) for pair in held)}
+    weights = settings["weights"].replace("{fold}", str(fold))
+    fold_settings = {**settings, "weights": weights, "fold": fold, "held_out": sorted("/".join(pair) for pair in held)}
     return fold_settings, folds.split(samples, fold, fold_by_subject, held)
+
+
+def _require_same_division(table, fold_by_subject):
+    """The table says which networks do not know a person: those that are there must have been told the same."""
+    if not table.exists():
+        return
+    with open(table, newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            fold = fold_by_subject.get(row["subject"])
+            if fold is not None and str(fold) != row["fold"]:
+                raise Failure(
+                    f"{table.parent}: holds networks of people divided in another way ({row['subject']} is in fold "
+                    f"{row['fold']} there, {fold} now): give another --out, or the --seed and --fold-count of that time"
+                )
+
+
+def _require_strangers(settings):
+    """Weights to start from must not have learnt the people of the fold, as far as can be known."""
+    origin = pathlib.Path(settings["weights"]).with_name("result.json")
+    if settings["weights"] in ("imagenet", "none") or not origin.exists():
+        return
+    theirs = files.read_json(origin)["settings"]
+    if any(theirs[key] != settings[key] for key in ("seed", "fold_count", "fold")):
+        raise Failure(
+            f"{settings['weights']}: has learnt people that fold {settings['fold']} is tested on: start each fold from its "
+            "own, as in --weights 'runs/weinet-6/fold-{fold}/network.keras'"
+        )
 
 
 def _faces_table(samples, fold_by_subject, base):
@@ -92,16 +127,29 @@ def _finish_fold(architecture, result, samples, faces, sets, labels, folder, opt
         files.write_json(folder / "export.json", report)
     for place in options.evaluate_on:
         report = folder / f"evaluation-{pathlib.Path(place).resolve().name}.json"
-        if not report.exists():
+        if not _is_of(report, evaluation.asked(place, options)):
             trained_on = {samples[index].subject for index in sets[0]}
             evaluation.evaluate(path, place, architecture.side, classes, report, trained_on, options, program)
-    if options.quantise and not (folder / "quantisation.json").exists():
-        test = sets[1]
-        # Evenly over the classes and people.
-        chosen = numpy.random.default_rng(0).permutation(test)[: options.compare_heatmaps]
-        pictures = [samples[index].picture for index in chosen]
-        quantise.quantise(path, classes, faces[test], labels[test], pictures, options.calibration, options.out, program)
+    if options.quantise:
+        _quantise(path, classes, samples, faces, sets[1], labels, options, program)
     card.write(folder)
+
+
+def _quantise(path, classes, samples, faces, test, labels, options, program):
+    report = path.with_name("quantisation.json")
+    asked = {"calibration": pathlib.Path(options.calibration).resolve().name, "compare_heatmaps": options.compare_heatmaps}
+    if _is_of(report, asked):
+        return
+    # Evenly over the classes and people.
+    chosen = numpy.random.default_rng(0).permutation(test)[: options.compare_heatmaps]
+    pictures = [samples[index].picture for index in chosen]
+    quantise.quantise(path, classes, faces[test], labels[test], pictures, options.calibration, options.out, program)
+    files.write_json(report, {**files.read_json(report), "asked": asked})
+
+
+def _is_of(path, asked):
+    """Whether a report is there and answers what is asked now; those of older programs do not say what was asked."""
+    return path.exists() and files.read_json(path).get("asked", asked) == asked
 
 
 def network_name(name, class_count, fold):

@@ -85,7 +85,8 @@ def main():
     text = card.read_text().replace(f"# {card.stem}\n", title, 1)
     files.write_text(models / "cards" / f"{name}.md", text)
     of_folds = network.parent.with_name(f"{network.parent.parent.name}.md")
-    if of_folds.is_file():
+    # That of one fold alone would take the place of a better one.
+    if of_folds.is_file() and not of_folds.read_text().startswith(f"# {of_folds.stem}: 1 of "):
         shutil.copyfile(of_folds, models / "cards" / f"{of_folds.stem}-folds.md")
     head, known = tables((models / "models.toml").read_text())
     known[name] = entry(described.read_text(), name, chosen.source, chosen.licence)

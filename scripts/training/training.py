@@ -144,6 +144,7 @@ def train_fold(architecture, settings, faces, labels, sets, folder):
             growing.grow(small, network)
             rate = settings["whole_size_learning_rate"] or settings["learning_rate"]
             compile_network(network, {**settings, "learning_rate": rate}, settings["epochs"] - half_size_epochs, updates)
+        _set_dropout(network, [settings["seed"], settings["fold"], epoch, 0xD20])
         history.append(
             _train_epoch(network, settings, pictures, labels, training, generator, augmentation, updates,
                          f"{label}, epoch {epoch} of {settings['epochs']}", len(classes))
@@ -174,6 +175,14 @@ def train_fold(architecture, settings, faces, labels, sets, folder):
     files.write_json(result_path, result)
     shutil.rmtree(folder / "state", ignore_errors=True)
     return result
+
+
+def _set_dropout(network, seed):
+    """Dropout draws the same in this epoch whether the run was interrupted before or not: Keras keeps no state of it."""
+    generator = numpy.random.default_rng(seed)
+    for layer in layers_of(network):
+        if isinstance(layer, keras.layers.Dropout) and layer.rate:
+            layer.seed_generator.state.assign([int(generator.integers(2**31)), 0])
 
 
 def predict(network, faces):

@@ -78,10 +78,5 @@ def _expected(network, is_nested):
     for layer in network.layers:
         parts = layer.layers if isinstance(layer, keras.Model) and not is_nested else [layer]
         for part in parts:
-            ordered += [*part.trainable_weights, *_without_seeds(part.non_trainable_weights)]
+            ordered += [*part.trainable_weights, *part.non_trainable_weights]
     return ordered
-
-
-def _without_seeds(variables):
-    """Dropout's random state is a variable in Keras 3 and was none in Keras 2."""
-    return [variable for variable in variables if "seed_generator" not in variable.path]

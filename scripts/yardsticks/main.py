@@ -83,6 +83,8 @@ def main():
     }
     if photographs:
         found, answers = read(photographs, program, network, "reading the photographs")
+        if not found:
+            raise Failure(f"{options.photographs}: no face found in any picture")
         result["photographs"] = {
             "folder": Path(options.photographs).resolve().name,
             "pictures": len(found),
@@ -92,9 +94,9 @@ def main():
                 for name, probabilities in answers.items()
             },
         }
-    print(table(result))
     if options.out:
         files.write_json(options.out, result)
+    print(table(result))
     return 0
 
 

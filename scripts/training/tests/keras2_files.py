@@ -22,8 +22,7 @@ def save_flat(network, path):
 
 
 def _ordered(layer):
-    both = [*layer.trainable_weights, *layer.non_trainable_weights]
-    return [variable for variable in both if "seed_generator" not in variable.path]
+    return [*layer.trainable_weights, *layer.non_trainable_weights]
 
 
 def _save(layers, path):

@@ -132,3 +132,10 @@ class EndToEnd(unittest.TestCase):
         self.assertIn(f"All folds together, {2 * PEOPLE // 5 * 6} pictures", card)
         with self.assertRaisesRegex(Failure, "holds a run with other settings or other pictures"):
             self.train("weinet", epochs=3, learning_rate=1e-2)
+        with self.assertRaisesRegex(Failure, "has learnt people that fold 3 is tested on"):
+            self.train("weinet", fold=3, epochs=3, weights=str(folder / "network.keras"))
+        table = (folder.parent / "faces.csv").read_text()
+        self.fold_by_subject = {subject: fold % 5 + 1 for subject, fold in self.fold_by_subject.items()}
+        with self.assertRaisesRegex(Failure, "people divided in another way"):
+            self.train("weinet", fold=3, epochs=3)
+        self.assertEqual((folder.parent / "faces.csv").read_text(), table)

@@ -42,10 +42,12 @@ class Measures(unittest.TestCase):
             reports = [pathlib.Path(work) / f"fold-{fold}.json" for fold in (1, 2)]
             for fold, report in enumerate(reports):
                 report.write_text('{"folder": "photographs"}')
-                samples = [Sample(pathlib.Path(f"{fold}.jpg"), "", "happiness")]
-                report.with_suffix(".csv").write_text(evaluation._table(samples, numpy.eye(3)[[fold]], CLASSES))
+                # One picture each knows alone, one of a stranger to both.
+                samples = [Sample(pathlib.Path(work) / f"{name}.jpg", "", "happiness") for name in (fold, 2)]
+                answers = numpy.array([numpy.eye(3)[fold], [0.0, 0.3 + fold, 0.7 - fold / 2]])
+                report.with_suffix(".csv").write_text(evaluation._table(samples, answers, CLASSES, work))
             pooled = evaluation.pool(reports, CLASSES, {"0": {"sex": "f"}, "1": {"sex": "m"}})
-        self.assertEqual((pooled["networks"], pooled["pictures"], pooled["happiness_recall"]), (2, 2, 0.5))
+        self.assertEqual((pooled["networks"], pooled["pictures"], pooled["happiness_recall"]), (2, 3, 0.6667))
         self.assertEqual(pooled["groups"]["sex"]["m"]["happiness_recall"], 1.0)
 
     def test_real_photographs_by_group(self):
