@@ -29,18 +29,15 @@ def read_labelled(folder):
     return samples or data.read(str(folder))
 
 
-def asked(folder, options):
-    """What an evaluation depends on beside the network: who is there, and how they are grouped."""
-    groups = options.groups and pathlib.Path(options.groups).resolve().name
-    return {"pictures": len(read_labelled(folder)), "groups": groups}
-
-
 def evaluate(path, folder, side, classes, report, trained_on, options, program):
-    """Writes `report` (JSON) and a CSV beside it with a line per picture; returns the report.
+    """Writes `report` (JSON) and a CSV beside it with a line per picture, unless it is there and of the same people and groups.
 
     Who is in `trained_on` (names of people) is left out: synthetic faces have the skin of photographed people.
     """
     labelled = read_labelled(folder)
+    asked = {"pictures": len(labelled), "groups": options.groups and pathlib.Path(options.groups).resolve().name}
+    if files.answers(report, asked):
+        return
     # Sets name people by their own folder as well, as in synthetic/001. Where there are only files, these are the people.
     known = {*trained_on, *(subject.rpartition("/")[2] for subject in trained_on)}
     samples = [sample for sample in labelled if sample.subject not in known]
@@ -53,9 +50,8 @@ def evaluate(path, folder, side, classes, report, trained_on, options, program):
     groups = read_groups(options.groups) if options.groups else {}
     result = summarise(samples, probabilities, classes, groups)
     result = {"folder": pathlib.Path(folder).resolve().name, "network": path.name, "left_out": left_out, **result}
-    files.write_json(report, {**result, "asked": asked(folder, options)})
+    files.write_json(report, {**result, "asked": asked})
     files.write_text(report.with_suffix(".csv"), _table(samples, probabilities, classes, folder))
-    return result
 
 
 def pool(reports, classes, groups):

@@ -29,6 +29,11 @@ def write_json(path, value):
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
+def answers(path, asked):
+    """Whether a report is there and says what is asked now; those of older programs do not tell what was asked."""
+    return pathlib.Path(path).exists() and read_json(path).get("asked", asked) == asked
+
+
 def read_json(path):
     try:
         return json.loads(pathlib.Path(path).read_text())

@@ -31,14 +31,16 @@ def train_network(architecture, settings, samples, chosen_folds, fold_by_subject
     labels = numpy.array([classes.index(sample.expression) for sample in samples], int)
     base = out / f"{architecture.name}-{len(classes)}"
     _require_same_division(base / "faces.csv", fold_by_subject)
+    every_fold = range(1, settings["fold_count"] + 1)
+    divisions = {fold: _fold(settings, fold, samples, fold_by_subject) for fold in every_fold}
     for fold in chosen_folds:
-        fold_settings, (training_set, test_set, _) = _fold(settings, fold, samples, fold_by_subject)
+        fold_settings, (training_set, test_set, _) = divisions[fold]
         _require_strangers(fold_settings)
         if not len(training_set) or not len(test_set):
             raise Failure(f"fold {fold}: no face to train on, or none to test on: give fewer --fold-count, or another --seed")
     files.write_text(base / "faces.csv", _faces_table(samples, fold_by_subject, base))
     for fold in chosen_folds:
-        fold_settings, sets = _fold(settings, fold, samples, fold_by_subject)
+        fold_settings, sets = divisions[fold]
         folder = base / f"fold-{fold}"
         result = training.train_fold(architecture, fold_settings, faces, labels, sets, folder)
         title = f"{architecture.name}, fold {fold}: accuracy {result['test']['accuracy']:.3f}"
@@ -49,8 +51,8 @@ def train_network(architecture, settings, samples, chosen_folds, fold_by_subject
             figures.draw_confusion(strange, folder / "confusion_held_out_families.png", title)
         _finish_fold(architecture, result, samples, faces, sets, labels, folder, options, program)
     results = {}
-    for fold in range(1, settings["fold_count"] + 1):
-        result = _finished(*_fold(settings, fold, samples, fold_by_subject), faces, labels, base / f"fold-{fold}")
+    for fold, division in divisions.items():
+        result = _finished(*division, faces, labels, base / f"fold-{fold}")
         if result is not None:
             results[fold] = result
     evaluations = _pool_evaluations(classes, base, results, options)
@@ -127,9 +129,8 @@ def _finish_fold(architecture, result, samples, faces, sets, labels, folder, opt
         files.write_json(folder / "export.json", report)
     for place in options.evaluate_on:
         report = folder / f"evaluation-{pathlib.Path(place).resolve().name}.json"
-        if not _is_of(report, evaluation.asked(place, options)):
-            trained_on = {samples[index].subject for index in sets[0]}
-            evaluation.evaluate(path, place, architecture.side, classes, report, trained_on, options, program)
+        trained_on = {samples[index].subject for index in sets[0]}
+        evaluation.evaluate(path, place, architecture.side, classes, report, trained_on, options, program)
     if options.quantise:
         _quantise(path, classes, samples, faces, sets[1], labels, options, program)
     card.write(folder)
@@ -138,18 +139,13 @@ def _finish_fold(architecture, result, samples, faces, sets, labels, folder, opt
 def _quantise(path, classes, samples, faces, test, labels, options, program):
     report = path.with_name("quantisation.json")
     asked = {"calibration": pathlib.Path(options.calibration).resolve().name, "compare_heatmaps": options.compare_heatmaps}
-    if _is_of(report, asked):
+    if files.answers(report, asked):
         return
     # Evenly over the classes and people.
     chosen = numpy.random.default_rng(0).permutation(test)[: options.compare_heatmaps]
     pictures = [samples[index].picture for index in chosen]
     quantise.quantise(path, classes, faces[test], labels[test], pictures, options.calibration, options.out, program)
     files.write_json(report, {**files.read_json(report), "asked": asked})
-
-
-def _is_of(path, asked):
-    """Whether a report is there and answers what is asked now; those of older programs do not say what was asked."""
-    return path.exists() and files.read_json(path).get("asked", asked) == asked
 
 
 def network_name(name, class_count, fold):

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::Path;
 
-use super::StoreProblem;
+use super::{Result, StoreProblem, refuse, require_file};
 
 /// Held by the program that writes a store; readers are not hindered. The system opens it when the program ends, however it does.
 ///
@@ -15,9 +15,10 @@ impl Lock {
     /// Takes the lock of the file at `path`.
     ///
     /// # Errors
-    /// When another program has it, or the file cannot be read.
-    pub fn take(path: &Path) -> Result<Self, StoreProblem> {
-        let file = File::open(path)?;
+    /// When another program has it, or there is no such file, or it cannot be read.
+    pub fn take(path: &Path) -> Result<Self> {
+        require_file(path)?;
+        let file = File::open(path).map_err(|error| refuse(path, error))?;
         // Elsewhere this lock would be in the way of SQLite's own. There, and where a file system has no locks, commits see what another
         // program wrote.
         #[cfg(target_os = "linux")]
@@ -26,7 +27,7 @@ impl Lock {
             if flock(&file, FlockOperation::NonBlockingLockExclusive)
                 == Err(rustix::io::Errno::WOULDBLOCK)
             {
-                return Err(StoreProblem::Shared);
+                return Err(refuse(path, StoreProblem::Shared));
             }
         }
         Ok(Lock(file))
@@ -37,7 +38,7 @@ impl Lock {
     ///
     /// # Errors
     /// What became of it.
-    pub fn require_in_place(&self, path: &Path) -> Result<(), StoreProblem> {
+    pub fn require_in_place(&self, path: &Path) -> std::result::Result<(), StoreProblem> {
         let there = match std::fs::metadata(path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 return Err(StoreProblem::Missing);

@@ -144,8 +144,7 @@ impl Store {
     /// # Errors
     /// When there is none, or the file is foreign, newer, damaged, not writable, or open in another program that goes on with it.
     pub fn open(path: &Path) -> Result<Self> {
-        require_file(path)?;
-        let lock = Lock::take(path).map_err(|problem| refuse(path, problem))?;
+        let lock = Lock::take(path)?;
         let mut store = Self::open_with(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         // Who finished it meanwhile has put another file here.
         lock.require_in_place(path).map_err(|problem| refuse(path, problem))?;
@@ -735,12 +734,9 @@ pub fn remove(path: &Path) -> Result<()> {
 /// # Errors
 /// When a program writes the older one, or the disk is read-only or the like.
 pub fn replace(new: &Path, old: &Path) -> Result<()> {
-    let replace = || -> std::result::Result<(), StoreProblem> {
-        let _lock = old.is_file().then(|| Lock::take(old)).transpose()?;
-        remove_database(old)?;
-        Ok(std::fs::rename(new, old)?)
-    };
-    replace().map_err(|problem| refuse(old, problem))
+    let _lock = old.is_file().then(|| Lock::take(old)).transpose()?;
+    let replace = || remove_database(old).and_then(|()| std::fs::rename(new, old));
+    replace().map_err(|error| refuse(old, error))
 }
 
 /// Closes a database; the last to close it takes the write-ahead log away.

@@ -213,6 +213,10 @@ impl FromStr for CoresSetting {
     }
 }
 
+fn wrong(path: &Path, what: impl Display) -> Failure {
+    Failure::Usage(format!("{}: {what}", path.display()))
+}
+
 /// What `mine` does not say, `file` says.
 macro_rules! fill_from {
     ($mine:ident, $file:ident, $($key:ident),* $(,)?) => {{
@@ -228,23 +232,18 @@ impl Settings {
     /// # Errors
     /// When it cannot be read, or a key or value is wrong: the message tells line and column.
     pub fn read(path: &Path) -> Result<Self, Failure> {
-        let wrong =
-            |what: &dyn std::fmt::Display| Failure::Usage(format!("{}: {what}", path.display()));
-        let bytes = files::read(path, files::LARGEST_SMALL_FILE).map_err(|error| wrong(&error))?;
-        Self::parse(path, &String::from_utf8(bytes).map_err(|error| wrong(&error))?)
+        let bytes =
+            files::read(path, files::LARGEST_SMALL_FILE).map_err(|error| wrong(path, error))?;
+        Self::parse(path, &String::from_utf8(bytes).map_err(|error| wrong(path, error))?)
     }
 
     /// The settings in the text of the file at `path`.
     pub fn parse(path: &Path, text: &str) -> Result<Self, Failure> {
-        let wrong =
-            |what: &dyn std::fmt::Display| Failure::Usage(format!("{}: {what}", path.display()));
         let settings: Settings = toml::from_str(text).map_err(|error| {
-            wrong(&format!(
-                "{}\n`ferscope config default` prints every key",
-                error.to_string().trim_end()
-            ))
+            let error = error.to_string();
+            wrong(path, format!("{}\n`ferscope config default` prints every key", error.trim_end()))
         })?;
-        settings.check().map_err(|problem| wrong(&problem))?;
+        settings.check().map_err(|problem| wrong(path, problem))?;
         Ok(settings)
     }
 

@@ -53,11 +53,11 @@ impl Line {
     pub fn new(
         source: Source,
         options: CaptureOptions,
+        patience: Duration,
         shared: Arc<Shared>,
         (give, waiting): (Sender<Frame>, Receiver<Frame>),
         (give_spare, spare): (Sender<RgbImage>, Receiver<RgbImage>),
     ) -> Self {
-        let patience = patience(&source, &options);
         Line { source, options, patience, shared, give, waiting, give_spare, spare }
     }
 

@@ -103,10 +103,12 @@ impl Capture {
     pub fn start(source: Source, options: CaptureOptions) -> Capture {
         let (give, frames) = bounded(WAITING_FRAMES);
         let (spare, take_spare) = bounded(SPARE_PICTURES);
-        let shared = Arc::new(shared::Shared::new(&source, line::patience(&source, &options)));
+        let patience = line::patience(&source, &options);
+        let shared = Arc::new(shared::Shared::new(&source, patience));
         let line = line::Line::new(
             source,
             options,
+            patience,
             shared.clone(),
             (give, frames.clone()),
             (spare.clone(), take_spare),

@@ -22,8 +22,7 @@ use read::{connect, read_content, read_counts};
 
 use super::lock::Lock;
 use super::{
-    Result, StoreProblem, close, create_database, refuse, remove_database, rename_new,
-    require_file, with_ending,
+    Result, StoreProblem, close, create_database, refuse, remove_database, rename_new, with_ending,
 };
 use crate::expression::Expression;
 use crate::heatmap::VisitSums;
@@ -61,8 +60,7 @@ impl Session {
                 &BTreeMap::from([(new_id(), SessionCounts::default())]),
             )?;
         }
-        require_file(path)?;
-        let lock = Lock::take(path).map_err(|problem| refuse(path, problem))?;
+        let lock = Lock::take(path)?;
         let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         // SQLite would open it all the same, and fail with every commit.
         if connection.is_readonly("main").map_err(|error| refuse(path, error))? {
