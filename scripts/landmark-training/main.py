@@ -129,8 +129,11 @@ def find_faces(program, pictures, shape_predictor=None):
             table = Path(folder) / "crops" / "faces.csv"
             words = ["crop", "--size", 8, "--out", table.parent, *lot]
             words += ["--shape-predictor", shape_predictor] if shape_predictor else []
-            # 1: some picture had no face; where none had, there is no table.
-            ferscope.run(program, *words, accepted=(0, 1))
+            # 1: some picture had no face, or something else was wrong; where none had, there is no table.
+            _, told = ferscope.run(program, *words, accepted=(0, 1))
+            for picture, problem in ferscope.problems(told, lot).items():
+                if problem != ferscope.NO_FACE:
+                    print(f"ferscope: {picture}: {problem}: left out", file=sys.stderr)
             if table.exists():
                 with table.open(newline="") as file:
                     for row in csv.DictReader(file):

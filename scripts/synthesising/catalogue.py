@@ -24,7 +24,7 @@ README = """# A synthetic set of facial expressions
 Rendered by ferscope's `scripts/synthesise`: {count} pictures of {subjects} subjects,
 {classes}.
 
-    {command}
+{commands}
 
 Seed {seed}. The same seed and inputs give the same pictures.
 
@@ -151,16 +151,22 @@ def write_readme(folder, found, command, seed, size, london):
     classes = ", ".join(
         expression for expression in EXPRESSIONS if any(row["expression"] == expression for row in found)
     )
+    path = Path(folder) / "README.md"
+    # A set that was enlarged took more than one command.
+    earlier = path.read_text().splitlines() if path.exists() else []
+    commands = [line for line in earlier if line.startswith("    scripts/synthesise ")]
+    if f"    {command}" not in commands:
+        commands.append(f"    {command}")
     text = README.format(
         count=len(found),
         subjects=len({row["subject"] for row in found}),
         classes=classes,
-        command=command,
+        commands="\n".join(commands),
         seed=seed,
         size=size,
         licence=LONDON if london else PAINTED,
     )
-    _write(Path(folder) / "README.md", lambda file: file.write(text.encode()))
+    _write(path, lambda file: file.write(text.encode()))
 
 
 def contact_sheet(folder, found, path, columns=10, rows_per_class=2, seed=0):

@@ -149,13 +149,13 @@ def render_set(chosen):
     subjects.model(chosen.ict_model)
     catalogue.remove_halves(chosen.out)
     keys = [(expression, variant) for expression in expressions for variant in range(chosen.variants)]
-    jobs, there = [], 0
+    jobs = []
     for person in people:
         missing = [key for key in keys if not catalogue.is_rendered(chosen.out, person.name, *key)]
-        there += len(keys) - len(missing)
         if missing:
             jobs.append((person, missing, chosen.out, chosen.ict_model, chosen.seed, chosen.size))
     total = len(people) * len(keys)
+    there = total - sum(len(missing) for _, missing, *_ in jobs)
     problems = set()
     with tqdm(total=total, initial=there, unit="picture", smoothing=0.05, disable=not jobs) as bar:
         for count, problem in outcomes(jobs, chosen.jobs):
@@ -163,7 +163,7 @@ def render_set(chosen):
             if problem and problem not in problems:
                 bar.write(f"synthesise: {problem}; left out", file=sys.stderr)
                 problems.add(problem)
-    return there, problems
+    return problems
 
 
 def main():
@@ -178,7 +178,8 @@ def main():
         raise SetError("--out SET is needed: the folder of the set")
     problems = set()
     if chosen.photographs or chosen.painted:
-        there, problems = render_set(chosen)
+        before = len(catalogue.all_keys(chosen.out))
+        problems = render_set(chosen)
         found = catalogue.rows(chosen.out, catalogue.all_keys(chosen.out))
         if not found:
             raise SetError(f"{chosen.out}: no picture could be made")
@@ -186,9 +187,8 @@ def main():
         command = "scripts/synthesise " + shlex.join(_without_folders(sys.argv[1:]))
         london = any(not row["subject"].startswith("painted-") for row in found)
         catalogue.write_readme(chosen.out, found, command, chosen.seed, chosen.size, london)
-        new = len(found) - there
         print(
-            f"{len(found)} pictures in {chosen.out} ({max(new, 0)} new, {time.monotonic() - begun:.0f} s);"
+            f"{len(found)} pictures in {chosen.out} ({len(found) - before} new, {time.monotonic() - begun:.0f} s);"
             " its README.md says what they are"
         )
     elif not chosen.contact_sheet:

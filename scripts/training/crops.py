@@ -3,7 +3,6 @@
 import hashlib
 import os
 import pathlib
-import re
 import sys
 import tempfile
 
@@ -67,23 +66,25 @@ def _cut(pictures, side, folder, program):
         with tempfile.TemporaryDirectory(dir=folder) as work:
             work = pathlib.Path(work)
             (work / "pictures").mkdir()
+            links = {key: work / "pictures" / f"{key}{picture.suffix.lower()}" for key, picture in lot}
             for key, picture in lot:
-                os.symlink(picture.resolve(), work / "pictures" / f"{key}{picture.suffix.lower()}")
+                os.symlink(picture.resolve(), links[key])
             # 1: some picture had no face, or something else was wrong.
             _, told = ferscope.run(
                 program, "crop", work / "pictures", "--size", side, "--out", work / "crops", accepted=(0, 1)
             )
-            problems = dict(re.findall(rf"(?m)^ferscope: {re.escape(str(work))}/pictures/(\w+)\.\w+: (.*)$", told))
+            problems = ferscope.problems(told, links.values())
             for key, picture in lot:
+                problem = problems.get(links[key])
                 # Faces are numbered from the largest.
                 crop = work / "crops" / f"{key}_1.png"
                 if crop.exists():
                     crop.replace(folder / f"{key}.png")
-                elif problems.get(key) == "no face found":
+                elif problem == ferscope.NO_FACE:
                     (folder / f"{key}.none").touch()
-                elif key in problems:
+                elif problem:
                     # Tried again by the next command.
-                    print(f"ferscope: {picture}: {problems[key]}: left out", file=sys.stderr)
+                    print(f"ferscope: {picture}: {problem}: left out", file=sys.stderr)
                 else:
                     raise Failure(f"{picture}: could not be cut: {' '.join(told.strip().splitlines()[-1:])}")
         progress.advance(len(lot))

@@ -7,6 +7,8 @@ import subprocess
 
 from errors import Failure
 
+# What the program says of a picture in which there is nobody; all else that it says of pictures is a fault.
+NO_FACE = "no face found"
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
@@ -42,3 +44,14 @@ def run(program, *arguments, accepted=(0,)):
         said = "\n".join(done.stderr.strip().splitlines()[-5:])
         raise Failure(f"`ferscope {arguments[0]}` failed (exit code {done.returncode}):\n{said}")
     return done.stdout, done.stderr
+
+
+def problems(told, pictures):
+    """{picture: what was wrong with it}: what `ferscope` told of pictures, as they were named to it; often NO_FACE."""
+    starts = {f"ferscope: {picture}: ": picture for picture in pictures}
+    return {
+        picture: line.removeprefix(start)
+        for line in told.splitlines()
+        for start, picture in starts.items()
+        if line.startswith(start)
+    }

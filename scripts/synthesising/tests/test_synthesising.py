@@ -149,6 +149,10 @@ class Catalogue(unittest.TestCase):
                 self.assertEqual(np.asarray(grey).tolist(), [[0, 128], [255, 64]])
             catalogue.write_table(folder, found)
             self.assertTrue((Path(folder) / "faces.csv").read_text().startswith("picture,moved,subject,expression"))
+            for command in ("scripts/synthesise --seed 5", "scripts/synthesise --seed 5 --variants 9") * 2:
+                catalogue.write_readme(folder, found, command, 5, 2, london=False)
+            commands = "\n\n    scripts/synthesise --seed 5\n    scripts/synthesise --seed 5 --variants 9\n\nSeed 5."
+            self.assertIn(commands, (Path(folder) / "README.md").read_text())
             self.assertEqual([path for path in Path(folder).rglob("*.half-*")], [])
 
 

@@ -1,9 +1,12 @@
-"""Checks that need no network connection, no weights and no ferscope; they take seconds.
+"""Checks that need no network connection and no weights; they take seconds. One is left out without ferscope.
 
 scripts/with-python scripts/training/requirements.txt scripts/yardsticks/tests/test_yardsticks.py
 """
 
+import contextlib
+import io
 import sys
+import tempfile
 import unittest
 from pathlib import Path
 
@@ -12,9 +15,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import main  # first: it makes the modules of scripts/training known
 
 import numpy
+from PIL import Image
 
 import expressions
 import fer_package
+import ferscope
 from data import Sample
 from errors import Failure
 
@@ -115,6 +120,21 @@ class Summaries(unittest.TestCase):
         self.assertIn("| anger | 3 | 0.67 | 0.67 |", text)
         self.assertIn("| neutral | 1 | 1.00 | 1.00 |", text)
         self.assertIn("in 2 more no face was found", text)
+
+
+class Faces(unittest.TestCase):
+    @unittest.skipUnless(ferscope.find(), "no ferscope in target/release or on the PATH, and FERSCOPE names none")
+    def test_a_picture_that_cannot_be_read_is_not_one_without_a_face(self):
+        with tempfile.TemporaryDirectory() as folder:
+            nobody, broken = Path(folder) / "nobody.png", Path(folder) / "broken.jpg"
+            Image.new("RGB", (64, 64), (90, 90, 90)).save(nobody)
+            broken.write_bytes(b"no picture")
+            somebody = ferscope.ROOT / "calib" / "faces" / "painted-0001-anger.jpg"
+            with contextlib.redirect_stderr(io.StringIO()) as told:
+                faces, without_face = main.find_faces([somebody, nobody, broken], ferscope.find(), "finding faces")
+        self.assertEqual(list(faces), [somebody])
+        self.assertEqual(without_face, 1)
+        self.assertRegex(told.getvalue(), "broken.jpg: .*: left out")
 
 
 if __name__ == "__main__":
