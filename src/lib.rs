@@ -18,6 +18,7 @@ pub mod face;
 pub mod files;
 pub mod heatmap;
 pub mod network;
+mod panic;
 pub mod random;
 pub mod session;
 pub mod source;

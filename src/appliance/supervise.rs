@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use super::board::Board;
+use crate::panic;
 
 /// The most restarts, of all workers together, in [`RESTART_PERIOD`].
 const MOST_RESTARTS: usize = 5;
@@ -28,7 +29,7 @@ impl Supervisor {
             let problem = match catch_unwind(AssertUnwindSafe(&mut work)) {
                 Ok(Ok(())) => return,
                 Ok(Err(problem)) => problem,
-                Err(panic) => message(&*panic),
+                Err(panic) => panic::message(&*panic).to_owned(),
             };
             if board.is_stopping() {
                 return;
@@ -64,12 +65,6 @@ impl Supervisor {
     fn lock<'a, T>(&self, mutex: &'a Mutex<T>) -> std::sync::MutexGuard<'a, T> {
         mutex.lock().unwrap_or_else(|poison| poison.into_inner())
     }
-}
-
-fn message(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "a panic without a word".to_owned())
 }
 
 /// A sign of life that a worker gives again and again.

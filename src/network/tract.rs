@@ -525,13 +525,7 @@ fn golden_pixels(path: &Path, spec: &ModelSpec) -> Result<Vec<u8>, String> {
 }
 
 fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic
-        .downcast_ref::<String>()
-        .map(String::as_str)
-        .or_else(|| panic.downcast_ref::<&str>().copied());
-    // The first line: with RUST_BACKTRACE set a stack trace follows.
-    let line = text.and_then(|text| text.lines().next()).unwrap_or("no message");
-    format!("the file makes the network library fail ({line})")
+    format!("the file makes the network library fail ({})", crate::panic::message(panic))
 }
 
 /// The largest of some numbers that are not negative; NaN where one is, which no comparison lets through then.

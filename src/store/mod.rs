@@ -151,20 +151,9 @@ impl Store {
         store.lock = Some(lock);
         // A finished one keeps its bytes until there is more to do.
         if !store.is_finished()? {
-            store.write_ahead()?;
+            write_ahead(&store.connection).map_err(|problem| store.refuse(problem))?;
         }
         Ok(store)
-    }
-
-    /// From here on a killed process leaves whole transactions. A power cut may take the last few, no more.
-    fn write_ahead(&self) -> Result<()> {
-        let set =
-            self.connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0));
-        let mode: String = set.map_err(|error| self.refuse(error))?;
-        match mode.as_str() {
-            "wal" => Ok(()),
-            _ => Err(self.refuse(StoreProblem::Damaged(format!("its journal stays {mode}")))),
-        }
     }
 
     /// Opens a study to read it.
@@ -250,7 +239,7 @@ impl Store {
     /// # Errors
     /// When the file cannot be written.
     pub fn go_on(&self) -> Result<()> {
-        self.write_ahead()?;
+        write_ahead(&self.connection).map_err(|problem| self.refuse(problem))?;
         self.set_finished(false)
     }
 
@@ -740,6 +729,16 @@ pub fn replace(new: &Path, old: &Path) -> Result<()> {
 }
 
 /// Closes a database; the last to close it takes the write-ahead log away.
+/// From here on a killed process leaves whole transactions. A power cut may take the last few, no more.
+fn write_ahead(connection: &Connection) -> std::result::Result<(), StoreProblem> {
+    let mode: String =
+        connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
+    match mode.as_str() {
+        "wal" => Ok(()),
+        _ => Err(StoreProblem::Damaged(format!("its journal stays {mode}"))),
+    }
+}
+
 fn close(connection: Connection) -> std::result::Result<(), StoreProblem> {
     connection.close().map_err(|(_, error)| error.into())
 }

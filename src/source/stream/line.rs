@@ -10,6 +10,7 @@ use image::RgbImage;
 use super::feed::{self, Next};
 use super::shared::Shared;
 use super::{CaptureOptions, Frame, Source, SourceError};
+use crate::panic;
 
 /// How long is waited at a time where the end of the capture is not noticed otherwise.
 pub const SLICE: Duration = Duration::from_millis(100);
@@ -72,7 +73,8 @@ impl Line {
             let end = catch_unwind(AssertUnwindSafe(|| {
                 self.open_and_capture(&mut opening, number, &mut pace)
             }));
-            let end = end.unwrap_or_else(|panic| Err(SourceError::Panicked(words(&*panic))));
+            let end = end
+                .unwrap_or_else(|it| Err(SourceError::Panicked(panic::message(&*it).to_owned())));
             number += opening.frames;
             if self.shared.is_stopping() {
                 return self.shared.end(None);
@@ -185,11 +187,6 @@ fn wait_until(time: Instant, shared: &Shared) {
         }
         std::thread::park_timeout(left.min(SLICE));
     }
-}
-
-fn words(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("for no reason told").to_owned()
 }
 
 /// How long there may be no frame. A film may have a gap and its disk a rest; a slow one is given time for three frames.

@@ -23,6 +23,7 @@ use read::{connect, read_content, read_counts};
 use super::lock::Lock;
 use super::{
     Result, StoreProblem, close, create_database, refuse, remove_database, rename_new, with_ending,
+    write_ahead,
 };
 use crate::expression::Expression;
 use crate::heatmap::VisitSums;
@@ -78,12 +79,7 @@ impl Session {
         let mine = content.sessions.get(&id).copied().unwrap_or_default();
         let others = content.counts().minus(mine);
         let prepare = || -> std::result::Result<(), StoreProblem> {
-            let mode: String =
-                connection
-                    .pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
-            if mode != "wal" {
-                return Err(StoreProblem::Damaged(format!("its journal stays {mode}")));
-            }
+            write_ahead(&connection)?;
             // A power cut takes nothing that was committed.
             connection.pragma_update(None, "synchronous", "full")?;
             Ok(())
