@@ -636,6 +636,61 @@ fn links_to_nowhere_and_pipes_do_not_stop_a_folder() {
     }
 }
 
+#[test]
+fn bench_measures_every_stage() {
+    let face = demo(3);
+    let (measured, output) = {
+        let arguments =
+            ["bench", text(&face), "--samples", "16", "--repeat", "3", "--threads", "2", "--json"];
+        let output = ferscope(&arguments);
+        assert_eq!(code(&output), 0, "{}", errors(&output));
+        (serde_json::from_slice::<Value>(&output.stdout).unwrap(), output)
+    };
+    assert_eq!(printed(&output).lines().count(), 1);
+    let stages = measured["stages"].as_array().unwrap();
+    for name in ["detect", "landmarks", "classify", "explain"] {
+        let stage = stages.iter().find(|stage| stage["stage"].as_str().unwrap().starts_with(name));
+        let stage = stage.unwrap_or_else(|| panic!("no {name} in {measured}"));
+        let [median, late] = ["median_ms", "p95_ms"].map(|key| stage[key].as_f64().unwrap());
+        assert!(median > 0.0 && late >= median, "{stage}");
+    }
+    let speeds = measured["evaluations_per_second"].as_array().unwrap();
+    let threads: Vec<_> = speeds.iter().map(|speed| speed["threads"].as_u64().unwrap()).collect();
+    assert_eq!(threads, [1, 2]);
+}
+
+#[cfg(unix)]
+#[test]
+fn tune_writes_a_configuration_and_keeps_what_is_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let (models, config) = (folder.path().join("models"), folder.path().join("ferscope.toml"));
+    std::os::unix::fs::symlink(common::repository().join("models"), &models).unwrap();
+    // A smaller demo than the real one, which lies beside the models.
+    std::fs::create_dir(folder.path().join("demo")).unwrap();
+    for frame in [3, 9] {
+        let picture = demo(frame);
+        let name = picture.file_name().unwrap();
+        std::fs::copy(&picture, folder.path().join("demo").join(name)).unwrap();
+    }
+    std::fs::write(&config, "notice = \"We look at faces here.\"\n").unwrap();
+    let tune = |more: &[&str]| {
+        let arguments = ["tune", "--models", text(&models), "--config", text(&config)];
+        let output = ferscope(&[&arguments[..], more].concat());
+        assert_eq!(code(&output), 0, "{}", errors(&output));
+        printed(&output)
+    };
+    let dry = tune(&["--dry-run"]);
+    assert!(dry.contains("fastest that keeps 95 %"), "{dry}");
+    assert_eq!(std::fs::read_to_string(&config).unwrap().lines().count(), 1);
+    tune(&[]);
+    let written = std::fs::read_to_string(&config).unwrap();
+    for line in ["notice = \"We look at faces here.\"", "detector = \"", "explain_cores = "] {
+        assert!(written.contains(line), "{written}");
+    }
+    let checked = ferscope(&["config", "check", text(&config)]);
+    assert_eq!(code(&checked), 0, "{}", errors(&checked));
+}
+
 #[cfg(unix)]
 #[test]
 fn doctor_names_what_is_missing() {

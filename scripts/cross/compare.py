@@ -10,6 +10,7 @@ import array
 import ast
 import csv
 import json
+import math
 import pathlib
 import sys
 
@@ -27,7 +28,16 @@ ALLOWED = {
     "weights": 1e-3,
     "relevance.npy": 1e-3,
     "standardised.npy": 1e-3,
+    # In tables, whose last digit may be rounded either way.
+    "probability": 2e-5,
+    "rounded r2": 2e-4,
+    "rounded log10_nfa": 2e-3,
+    # Of summary.json: heatmaps of single faces, cut at one of 256 levels, which a digit may move by one.
+    "otsu_level": 1,
+    "overlap": 5e-3,
+    "foreground_area": 300,
 }
+OVERLAPS = ("iou", "precision", "recall", "f1", "iou_random", "iou_other_masks")
 # Of the files of a face: equal to the byte.
 SAME_BYTES = ["face.png", "segments.png"]
 
@@ -40,7 +50,8 @@ def differ(what):
 
 
 def note(key, difference):
-    largest[key] = max(largest.get(key, 0.0), difference)
+    # max() would pass over what is no number.
+    largest[key] = max(largest.get(key, 0.0), difference if math.isfinite(difference) else math.inf)
 
 
 def numbers(path):
@@ -68,7 +79,8 @@ def lists(key, reference, other, where):
     unit = 1.0
     if key in ("weights", "relevance.npy", "standardised.npy"):
         unit = max(map(abs, reference)) or 1.0
-    note(key, max((abs(a - b) for a, b in zip(reference, other)), default=0.0) / unit)
+    for a, b in zip(reference, other):
+        note(key, abs(a - b) / unit)
 
 
 def record(reference, other, where):
@@ -98,6 +110,22 @@ def explanations(reference, other):
                 differ(f"{face}: {name} differs")
         for name in ("relevance.npy", "standardised.npy"):
             lists(name, numbers(reference / face / name), numbers(other / face / name), face)
+    summaries = [json.loads((folder / "summary.json").read_text()) for folder in (reference, other)]
+    heatmaps = [summary.pop("heatmaps") for summary in summaries]
+    record(*summaries, "summary.json")
+    if len(heatmaps[0]) != len(heatmaps[1]):
+        differ(f"summary.json: {len(heatmaps[1])} heatmaps instead of {len(heatmaps[0])}")
+    for before, after in zip(*heatmaps):
+        for name in OVERLAPS:
+            note("overlap", abs(before.pop(name) - after.pop(name)))
+        record(before, after, f"summary.json, {before['expression']}")
+    rows = [list(csv.DictReader((folder / "explanations.csv").open())) for folder in (reference, other)]
+    if len(rows[0]) != len(rows[1]):
+        differ(f"explanations.csv: {len(rows[1])} rows instead of {len(rows[0])}")
+    for before, after in zip(*rows):
+        for name, key in (("probability", "probability"), ("r2", "rounded r2"), ("log10_nfa", "rounded log10_nfa")):
+            note(key, abs(float(before.pop(name)) - float(after.pop(name))))
+        record(before, after, f"explanations.csv, {before['folder']}")
     return f"{len(faces)} explanations: crops and superpixels equal to the byte"
 
 

@@ -80,19 +80,48 @@ fn check_camera() -> Finding {
 
 #[cfg(feature = "camera")]
 fn list_cameras() -> Finding {
+    match cameras()?.as_slice() {
+        [] => Err("none found: connect one (that of a Raspberry Pi, at its ribbon cable, is read by --source \
+                   'exec:rpicam-vid -n -t 0 --codec mjpeg --width 640 --height 480 -o -')"
+            .to_owned()),
+        cameras => Ok(cameras.join(", ")),
+    }
+}
+
+#[cfg(all(feature = "camera", target_os = "linux"))]
+fn cameras() -> Result<Vec<String>, String> {
+    let mut numbers: Vec<usize> =
+        v4l::context::enum_devices().iter().map(|node| node.index()).collect();
+    numbers.sort_unstable();
+    let camera = |number| {
+        let device = v4l::Device::new(number).and_then(|device| device.query_caps()).ok()?;
+        let flags = device.capabilities.bits();
+        is_camera(flags, &device.driver).then(|| format!("{} (camera:{number})", device.card))
+    };
+    Ok(numbers.into_iter().filter_map(camera).collect())
+}
+
+#[cfg(all(feature = "camera", not(target_os = "linux")))]
+fn cameras() -> Result<Vec<String>, String> {
     let cameras = nokhwa::query(nokhwa::utils::ApiBackend::Auto)
         .map_err(|error| format!("{error}: is a camera connected?"))?;
-    match cameras.as_slice() {
-        [] => Err("none found: connect one (that of a Raspberry Pi is read by --source \
-                   'exec:rpicam-vid -t 0 --codec mjpeg -o -')"
-            .to_owned()),
-        cameras => {
-            let names = cameras.iter().map(|camera| {
-                format!("{} (camera:{})", camera.human_name(), camera.index().as_string())
-            });
-            Ok(names.collect::<Vec<_>>().join(", "))
-        }
-    }
+    let name = |camera: &nokhwa::utils::CameraInfo| {
+        format!("{} (camera:{})", camera.human_name(), camera.index().as_string())
+    };
+    Ok(cameras.iter().map(name).collect())
+}
+
+/// Whether a video device of V4L2 gives pictures by itself: many are codecs, hold descriptions of pictures, or are parts of what the system's own
+/// program makes pictures with, as those of a Raspberry Pi's camera are. `flags` are its `device_caps`.
+#[cfg(all(any(feature = "camera", test), target_os = "linux"))]
+fn is_camera(flags: u32, driver: &str) -> bool {
+    const CAPTURES: u32 = 0x1;
+    // VIDEO_OUTPUT, their planar forms, VIDEO_M2M_MPLANE, VIDEO_M2M.
+    const TAKES_PICTURES_IN: u32 = 0x2 | 0x2000 | 0x4000 | 0x8000;
+    const PARTS: [&str; 5] = ["unicam", "bcm2835-isp", "rp1-cfe", "pispbe", "rpi-hevc-dec"];
+    flags & CAPTURES != 0
+        && flags & TAKES_PICTURES_IN == 0
+        && !PARTS.iter().any(|part| driver.starts_with(part))
 }
 
 #[cfg(not(feature = "camera"))]
@@ -279,6 +308,20 @@ mod tests {
         rights::check_cameras(&devices.path().join("not there")).unwrap();
         std::fs::write(devices.path().join("video0"), "").unwrap();
         rights::check_cameras(devices.path()).unwrap();
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn codecs_and_parts_of_cameras_are_no_cameras() {
+        // As their drivers tell it, beside what all video devices have.
+        let other = 0x0420_0000;
+        assert!(is_camera(other | 0x1, "uvcvideo"));
+        assert!(is_camera(other | 0x0100_0001, "vivid"));
+        // The descriptions of a webcam's pictures (META_CAPTURE).
+        assert!(!is_camera(other | 0x0080_0000, "uvcvideo"));
+        assert!(!is_camera(other | 0x4000, "bcm2835-codec"));
+        assert!(!is_camera(other | 0x1, "bcm2835-isp"));
+        assert!(!is_camera(other | 0x1, "unicam"));
     }
 
     #[test]
