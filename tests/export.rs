@@ -148,6 +148,14 @@ fn an_export_says_what_the_study_says_in_every_form() {
         let network = row["network"].as_str().unwrap();
         expected.insert(format!("heatmaps/{network}{fold}_{}_heatmap.png", expression.title()));
     }
+    for expression in ["happiness", "surprise"] {
+        for name in ["correlations", "correlations_equation_4"] {
+            let file = format!("{name}_{expression}.svg");
+            let drawing = std::fs::read_to_string(out.join(&file)).unwrap();
+            assert!(drawing.starts_with("<svg") && drawing.contains("weinet-7"), "{file}");
+            expected.insert(file);
+        }
+    }
     assert_eq!(files(&out), expected);
     assert!(heatmaps.iter().any(|row| row["fold"] == 2), "there are trainings");
     assert!(heatmaps.iter().any(|row| row["intervals"].is_object()), "there are intervals");
@@ -176,7 +184,7 @@ fn an_export_says_what_the_study_says_in_every_form() {
         let line = tables.lines().find(|line| {
             let cells: Vec<&str> = line.split('|').map(str::trim).collect();
             let fold = row["fold"].as_u64().map_or_else(String::new, |fold| fold.to_string());
-            cells.len() == 15
+            cells.len() == 17
                 && cells[1] == row["network"]
                 && cells[2] == fold
                 && cells[3] == row["expression"]

@@ -172,6 +172,36 @@ fn a_study_on_a_full_disk_says_so_and_goes_on_when_there_is_room() {
 }
 
 #[test]
+fn a_picture_that_changes_during_a_study_is_left_out_of_what_comes_and_parts_must_agree_on_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let faces = faces(folder.path());
+    let path = |name: &str| folder.path().join(name);
+    let parts = [path("1.sqlite"), path("2.sqlite")];
+    let part = |number: usize, networks: &str| {
+        let out = &parts[number - 1];
+        let part = format!("{number}/2");
+        let arguments = study(&faces, out, &["--part", &part, "--networks", networks]);
+        let output = command(&arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{}", errors(&output));
+        (Store::read(out).unwrap().pictures().unwrap(), errors(&output))
+    };
+    let (before, _) = part(1, "face-api-expression");
+    let changed = faces.join("0001/happiness/1.jpg");
+    std::fs::copy(faces.join("0002/happiness/1.jpg"), &changed).unwrap();
+    let (after, said) = part(1, "face-api-expression,weinet-7");
+    assert!(said.contains("happiness/1.jpg: is not the picture that other networks"), "{said}");
+    assert_eq!(before, after, "checksums are of what the first network saw");
+
+    part(2, "face-api-expression,weinet-7");
+    let merged = path("merged.sqlite");
+    let arguments = ["merge", text(&parts[0]), text(&parts[1]), "--out", text(&merged)];
+    let output = command(&arguments).output().unwrap();
+    let said = errors(&output);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("0001/happiness/1.jpg is another file there"), "{said}");
+}
+
+#[test]
 fn what_cannot_be_studied_or_merged_is_refused_with_the_reason() {
     let folder = tempfile::tempdir().unwrap();
     let faces = faces(folder.path());
@@ -229,6 +259,21 @@ fn what_cannot_be_studied_or_merged_is_refused_with_the_reason() {
         assert!(!none.exists(), "nothing is left of a merge that failed");
     };
     refuse_merge(&second, 2, "seed is 1 here and 0 there");
+    for (name, options, reason) in [
+        ("masks", ["--masks", "au-centres"], "masks is \"au-centres\" here"),
+        ("samples", ["--samples", "6"], "samples is 6 here and 4 there"),
+        ("network", ["--networks", "weinet-7"], "its networks are weinet-7 "),
+    ] {
+        let other = path(&format!("{name}.sqlite"));
+        let mut arguments = vec!["study", text(&faces), "--out", text(&other), "--per-class", "1"];
+        arguments.extend(["--checks", "0"].iter().chain(&options));
+        if name != "samples" {
+            arguments.extend(["--samples", "4"]);
+        }
+        let output = command(&arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{}", errors(&output));
+        refuse_merge(&other, 2, reason);
+    }
     refuse_merge(&path("absent.sqlite"), 2, "no such file");
     let foreign = path("foreign.sqlite");
     std::fs::write(&foreign, "a diary\n".repeat(1000)).unwrap();

@@ -13,7 +13,8 @@ use super::{
 /// Merges studies into a new one at `out`: the same bytes whatever their order and grouping, and those of the undivided study where
 /// they are its parts.
 ///
-/// Pictures are the same where path, contents, label, subject and fold are; an explanation that several have must be the same in all. Cost: linear in the
+/// Pictures are the same where path, contents, label, subject and fold are; an explanation that several have must be the same in all. Studies that list the
+/// same pictures are taken for parts of one: then a picture of theirs must not be another file in some. Cost: linear in the
 /// explanations; memory does not depend on them, but on the number of pictures.
 ///
 /// # Errors
@@ -25,7 +26,7 @@ pub fn merge(parts: &[PathBuf], out: &Path) -> Result<()> {
     require_finished(&first)?;
     let (configuration, networks) = (first.configuration()?, first.networks()?);
     let mut pictures: BTreeMap<Key, PictureRow> = BTreeMap::new();
-    add_pictures(&mut pictures, &first)?;
+    let mut lists = vec![first.pictures()?];
     for path in rest {
         let other = Store::read(path)?;
         require_finished(&other)?;
@@ -52,7 +53,28 @@ pub fn merge(parts: &[PathBuf], out: &Path) -> Result<()> {
                 names(&networks)
             ));
         }
-        add_pictures(&mut pictures, &other)?;
+        let theirs = other.pictures()?;
+        let same_list =
+            lists.iter().find(|list| list.iter().map(described).eq(theirs.iter().map(described)));
+        match same_list {
+            None => lists.push(theirs),
+            Some(list) => {
+                let (same, others): (Vec<_>, Vec<_>) =
+                    list.iter().zip(&theirs).partition(|(one, other)| one.sha256 == other.sha256);
+                if let (false, Some((picture, _))) = (same.is_empty(), others.first()) {
+                    return different(format!(
+                        "it lists the same pictures, but {} is another file there",
+                        picture.path
+                    ));
+                }
+                if same.is_empty() {
+                    lists.push(theirs);
+                }
+            }
+        }
+    }
+    for row in lists.into_iter().flatten() {
+        pictures.insert(key(&row), row);
     }
     // Numbered anew, in an order that depends on the pictures only.
     let mut numbers: BTreeMap<Key, i64> = BTreeMap::new();
@@ -95,11 +117,11 @@ fn key(row: &PictureRow) -> Key {
     (row.path.clone(), row.sha256.clone(), label, row.subject.clone(), row.fold)
 }
 
-fn add_pictures(pictures: &mut BTreeMap<Key, PictureRow>, store: &Store) -> Result<()> {
-    for row in store.pictures()? {
-        pictures.insert(key(&row), row);
-    }
-    Ok(())
+/// What the list of a study says of a picture before it is read.
+fn described(
+    row: &PictureRow,
+) -> (&str, Option<crate::expression::Expression>, Option<&str>, Option<u32>) {
+    (&row.path, row.label, row.subject.as_deref(), row.fold)
 }
 
 /// Copies answers and explanations of a part, with the merged numbers of its pictures.

@@ -367,7 +367,8 @@ impl Store {
         found().map_err(|error| self.refuse(error))
     }
 
-    /// Keeps what a network says of the faces of a picture, the largest first; `problem` says why there are none.
+    /// Keeps what a network says of the faces of a picture, the largest first; `problem` says why there are none. Of a picture whose file was read before,
+    /// checksum and problem stay.
     ///
     /// # Errors
     /// When the file cannot be written; then nothing of it is kept.
@@ -382,7 +383,7 @@ impl Store {
         let (network, picture) = (network as i64, picture as i64);
         self.change(|transaction| {
             transaction
-                .prepare_cached("UPDATE picture SET sha256 = ?, problem = ? WHERE number = ?")?
+                .prepare_cached("UPDATE picture SET sha256 = ?, problem = ? WHERE number = ? AND sha256 IS NULL")?
                 .execute(params![sha256, problem, picture])?;
             for (face, answer) in (1_i64..).zip(answers) {
                 transaction.prepare_cached("INSERT INTO answer VALUES (?, ?, ?, ?, ?)")?.execute(

@@ -232,7 +232,12 @@ impl Results {
         let groups = group(&networks);
         let people: Vec<String> = pictures
             .iter()
-            .map(|row| row.subject.clone().unwrap_or_else(|| format!("picture {}", row.path)))
+            .enumerate()
+            // Studies that were merged may have several pictures of one name.
+            .map(|(number, row)| {
+                let picture = || format!("picture {} {number}", row.path);
+                row.subject.clone().unwrap_or_else(picture)
+            })
             .collect();
         let bootstrap = Bootstrap {
             store,
@@ -495,10 +500,8 @@ fn why_nothing(progress: &Progress, store: &Store) -> Result<String, StoreError>
 }
 
 fn verdict(network: &str, own: &[&HeatmapResult], beats_chance: &[Expression]) -> String {
-    if own.iter().all(|row| row.intervals.is_none()) {
-        return format!(
-            "{network}: too few people, or no intervals asked for, to tell it from chance"
-        );
+    if own.is_empty() {
+        return format!("{network}: read no face as any of the six expressions");
     }
     let list = |expressions: &[Expression]| {
         let names: Vec<&str> = expressions.iter().map(|expression| expression.name()).collect();
@@ -510,6 +513,9 @@ fn verdict(network: &str, own: &[&HeatmapResult], beats_chance: &[Expression]) -
         .map(|row| row.overlap.expression)
         .collect();
     let mut text = match beats_chance {
+        _ if own.iter().all(|row| row.intervals.is_none()) => {
+            format!("{network}: too few people, or no intervals asked for, to tell it from chance")
+        }
         [] => format!(
             "{network}: cannot be told to look at any expression's action units more than chance would"
         ),

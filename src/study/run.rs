@@ -245,8 +245,13 @@ impl Plan {
         let listed = &self.pictures[picture];
         let size = classifier.spec().input.width;
         let (read, sha256) = read_picture_and_checksum(&listed.file);
+        let known = store.checksum(picture)?;
         let mut answers = Vec::new();
         let problem = match read {
+            Err(error) if error.is_away() => return Err(interrupted(&error)),
+            _ if known.is_some() && known != sha256 => {
+                Some("is not the picture that other networks classified".to_owned())
+            }
             Ok(pixels) => {
                 for face in finder.faces(&pixels, size)? {
                     let prediction = classify(classifier, &face.levelled.crop)?;
@@ -257,7 +262,6 @@ impl Plan {
                 }
                 answers.is_empty().then(|| "no face found".to_owned())
             }
-            Err(error) if error.is_away() => return Err(interrupted(&error)),
             // Without the path: the same study gives the same bytes wherever its pictures lie.
             Err(PictureError { problem, .. }) => Some(problem.to_string()),
         };

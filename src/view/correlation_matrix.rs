@@ -16,6 +16,8 @@ const MOST_PRINTED: usize = 14;
 /// The largest side of a cell, and the smallest with and without a printed value; the picture grows rather than a cell shrinks.
 const LARGEST_CELL: f64 = 58.0;
 const SMALLEST_CELL: [f64; 2] = [27.0, 12.5];
+/// What the heights of a tree are by the mean-centred coefficient, and by the one of the paper's equation 4.
+pub const DISTANCES: [&str; 2] = ["1 − mean-centred correlation", "1 − equation 4"];
 
 /// Draws the correlations of n networks (n from 1 to 60) as an SVG picture: a square matrix whose rows and columns are in
 /// [`leaf_order`], the dendrogram over the columns, names left and below, a colour bar with ticks. `distances` are n rows of

@@ -33,7 +33,7 @@ use crate::table::Column;
 /// csv and parquet: overlaps (a row per heatmap, with chance levels and intervals), means (both published aggregations), answers (a row per network and face),
 /// explanations (a row per explained face, with weights and checks), correlations and linkages (of the networks; SciPy's form). json: results.json, everything that is said
 /// of the study. markdown: tables.md. npz: heatmaps.npz, the mean relevance and its variance per network and expression as NumPy arrays. png: heatmaps/, grey
-/// pictures for `ferscope compare`, and heatmaps.png.
+/// pictures for `ferscope compare`, and heatmaps.png. svg: per expression, how alike the networks are, with the tree over them.
 ///
 /// Of a session: overlaps, results.json, tables.md, heatmaps.npz (over visits and pooled, with their variance), heatmaps/; only of expressions with
 /// --min-visits visits.
@@ -69,11 +69,12 @@ enum Format {
     Parquet,
     Npz,
     Png,
+    Svg,
 }
 
 impl Format {
-    const ALL: [Self; 6] =
-        [Self::Csv, Self::Json, Self::Markdown, Self::Parquet, Self::Npz, Self::Png];
+    const ALL: [Self; 7] =
+        [Self::Csv, Self::Json, Self::Markdown, Self::Parquet, Self::Npz, Self::Png, Self::Svg];
 }
 
 /// What an export left, so that a later one can take it away: its own files and no others.

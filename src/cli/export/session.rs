@@ -44,6 +44,8 @@ pub fn export(args: &Args, out: &Path) -> Result<(), Failure> {
             }
             Format::Npz => arrays(&content, &results, &out.join(ARRAYS))?,
             Format::Png => pictures(&results, out)?,
+            // A session has one network.
+            Format::Svg => {}
         }
     }
     match results.left_out().as_slice() {
@@ -61,6 +63,7 @@ fn files(formats: &[Format], network: &str) -> BTreeSet<String> {
         Format::Markdown => vec![TABLES.to_owned()],
         Format::Npz => vec![ARRAYS.to_owned()],
         Format::Png => Expression::SIX.map(|each| heatmap_file(network, None, each)).to_vec(),
+        Format::Svg => Vec::new(),
     };
     formats.iter().flat_map(of_format).collect()
 }

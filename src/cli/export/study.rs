@@ -20,6 +20,7 @@ use crate::standard_face::StandardFace;
 use crate::store::Store;
 use crate::study::tables::{Table, Tables};
 use crate::study::{ALL_NETWORKS, REPLICATES, Results, cells, heatmap_sums};
+use crate::view::correlation_matrix::{self, DISTANCES};
 use crate::view::heatmap_grid::{self, HeatmapCell, HeatmapRow};
 use crate::view::markdown;
 
@@ -49,6 +50,7 @@ pub fn export(args: &Args, out: &Path) -> Result<(), Failure> {
             }
             Format::Npz => export.arrays()?,
             Format::Png => export.pictures()?,
+            Format::Svg => export.drawings()?,
         }
     }
     Ok(())
@@ -65,6 +67,11 @@ fn files(formats: &[Format], store: &Store) -> Result<BTreeSet<String>, Failure>
             Format::Json => files.extend([RESULTS.to_owned()]),
             Format::Markdown => files.extend([TABLES.to_owned()]),
             Format::Npz => files.extend([ARRAYS.to_owned()]),
+            Format::Svg => {
+                for [centred, equation_4] in Expression::SIX.map(drawing_files) {
+                    files.extend([centred, equation_4]);
+                }
+            }
             Format::Png => {
                 files.insert(GRID.to_owned());
                 for cell in cells(&store.networks()?) {
@@ -78,6 +85,11 @@ fn files(formats: &[Format], store: &Store) -> Result<BTreeSet<String>, Failure>
         }
     }
     Ok(files)
+}
+
+/// How alike networks are by the mean-centred coefficient and by equation 4.
+fn drawing_files(expression: Expression) -> [String; 2] {
+    ["correlations", "correlations_equation_4"].map(|name| format!("{name}_{expression}.svg"))
 }
 
 struct Export<'a> {
@@ -146,5 +158,25 @@ impl Export<'_> {
             &self.out.join(GRID),
             &heatmap_grid::picture("Mean relevance", &rows, &masks, &face),
         )
+    }
+
+    /// Draws how alike the networks are, as the report does; nothing for an expression that one network alone has read.
+    fn drawings(&self) -> Result<(), Failure> {
+        let Results { dendrograms, dendrograms_equation_4, .. } = self.results;
+        for (which, all) in [dendrograms, dendrograms_equation_4].into_iter().enumerate() {
+            for each in all {
+                let title = each.expression.title();
+                let drawing = correlation_matrix::svg(
+                    &title,
+                    DISTANCES[which],
+                    &each.labels,
+                    &each.distances,
+                    &each.linkage,
+                );
+                let path = self.out.join(&drawing_files(each.expression)[which]);
+                write_file(&path, drawing.as_bytes())?;
+            }
+        }
+        Ok(())
     }
 }

@@ -10,6 +10,7 @@ use crate::compare::Overlap;
 use crate::compare::report::{Aggregation, Means};
 use crate::expression::Expression;
 use crate::heatmap::Clipping;
+use crate::standard_face::FACE_PIXELS;
 use crate::study::{FEW_PEOPLE, HeatmapResult, Results};
 
 /// The overlaps of a study as the paper's Table 3 in both published aggregations, then every heatmap, each beside its chance
@@ -137,15 +138,15 @@ fn interval(row: &HeatmapResult) -> Option<String> {
 fn every_heatmap(text: &mut String, results: &Results) {
     text.push_str(
         "\n## Every heatmap\n\n\
-         | network | fold | expression | faces | people | IoU | 95 % interval | all white | random | other masks | precision | recall | F1 |\n\
-         |---|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n",
+         | network | fold | expression | faces | people | IoU | 95 % interval | all white | random | other masks | own − others | foreground | precision | recall | F1 |\n\
+         |---|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n",
     );
     let all = || results.heatmaps.iter().chain(&results.all_networks);
     for row in all() {
         let overlap = &row.overlap.overlap;
         let _ = writeln!(
             text,
-            "| {} | {} | {} | {} | {} | {} | {} | {:.3} | {:.3} | {:.3} | {:.3} | {:.3} | {:.3} |",
+            "| {} | {} | {} | {} | {} | {} | {} | {:.3} | {:.3} | {:.3} | {:+.3} | {:.1} % | {:.3} | {:.3} | {:.3} |",
             row.overlap.network,
             row.overlap.fold.map_or_else(String::new, |fold| fold.to_string()),
             row.overlap.expression,
@@ -156,6 +157,8 @@ fn every_heatmap(text: &mut String, results: &Results) {
             overlap.iou_all_white,
             overlap.iou_random,
             overlap.iou_other_masks,
+            overlap.iou - overlap.iou_other_masks,
+            100.0 * overlap.foreground_area / FACE_PIXELS as f64,
             overlap.precision,
             overlap.recall,
             overlap.f1,

@@ -5,10 +5,11 @@ use crate::compare::report::Dendrogram;
 use crate::expression::Expression;
 use crate::study::{NetworkResult, Results};
 use crate::view::bars::{MetricGroup, metrics_svg};
+use crate::view::confusion;
+use crate::view::correlation_matrix::{self, DISTANCES};
 use crate::view::html::{
     Table, escape, figure, figure_below, figure_beside, folded, paragraph, side_by_side,
 };
-use crate::view::{confusion, correlation_matrix};
 
 /// Networks in a drawing of metrics: what fits on a sheet of paper.
 const GROUPS: usize = 10;
@@ -24,8 +25,8 @@ pub fn likeness(results: &Results) -> String {
              what is most alike first (1 − correlation, average linkage). n below each matrix: faces in the heatmaps compared."
         )
     };
-    let centred = matrices(results, &results.dendrograms, "1 − mean-centred correlation");
-    let equation_4 = matrices(results, &results.dendrograms_equation_4, "1 − equation 4");
+    let centred = matrices(results, &results.dendrograms, DISTANCES[0]);
+    let equation_4 = matrices(results, &results.dendrograms_equation_4, DISTANCES[1]);
     let mut text = paragraph(
         "Two networks that look at the same places correlate near 1. The mean-centred coefficient is that of the paper’s published figure; equation 4, as it is printed there, does not subtract the \
          means, so all heatmaps look more alike by it.",
