@@ -86,6 +86,7 @@ into_value! {
     u8 => Whole i64::from,
     f32 => Single std::convert::identity,
     f64 => Number std::convert::identity,
+    Vec<f32> => Numbers |numbers: Vec<f32>| numbers.into_iter().map(f64::from).collect(),
     Vec<f64> => Numbers std::convert::identity,
 }
 

@@ -19,8 +19,16 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field;
 use serde_json::Value;
 
-const TABLES: [&str; 6] =
-    ["overlaps", "means", "answers", "explanations", "correlations", "linkages"];
+const TABLES: [&str; 8] = [
+    "overlaps",
+    "means",
+    "answers",
+    "explanations",
+    "checks",
+    "curves",
+    "correlations",
+    "linkages",
+];
 
 /// A study by two trainings of one network, each on its own pictures, and by a network on all; one picture comes with what moved.
 fn study(folder: &Path) -> PathBuf {
@@ -156,6 +164,7 @@ fn an_export_says_what_the_study_says_in_every_form() {
             expected.insert(file);
         }
     }
+    expected.insert("curves.svg".to_owned());
     assert_eq!(files(&out), expected);
     assert!(heatmaps.iter().any(|row| row["fold"] == 2), "there are trainings");
     assert!(heatmaps.iter().any(|row| row["intervals"].is_object()), "there are intervals");
@@ -253,7 +262,14 @@ fn check_overlaps(out: &Path, results: &Value) {
             row["table"] == table && row["network"] == "all" && row["expression"] == "all"
         });
         let expected = &results["means"][number_of]["overall"]["iou"];
-        assert!(equal(number(overall.unwrap(), "iou"), expected), "{table}");
+        let overall = overall.unwrap();
+        assert!(equal(number(overall, "iou"), expected), "{table}");
+        // Each training has seen one person, so that nothing is known of another.
+        assert_eq!(overall["iou_low"].is_empty(), table == "the later table");
+        if number_of == 0 {
+            assert!(number(overall, "iou_low") <= number(overall, "iou"), "{overall:?}");
+            assert!(number(overall, "iou_high") >= number(overall, "iou"), "{overall:?}");
+        }
     }
 }
 
@@ -300,10 +316,61 @@ fn check_explanations(out: &Path, store: &Store) {
             })
             .unwrap();
     }
+    check_curves(out, &rows);
     for (row, (network, path, explanation)) in rows.iter().zip(&explanations) {
         assert_eq!((&row["network"], &row["picture"]), (network, path));
         assert_eq!(numbers(&row["weights"]), explanation.weights);
         assert_eq!(number(row, "r2"), explanation.r2);
+    }
+}
+
+/// The curves give the areas, and both the means over the faces.
+fn check_curves(out: &Path, explanations: &Rows) {
+    let area = |curve: &[f64]| {
+        let pairs = curve.windows(2).map(|pair| (pair[0] + pair[1]) / 2.0);
+        pairs.sum::<f64>() / (curve.len() - 1) as f64
+    };
+    let (checks, curves) = (csv(out, "checks"), csv(out, "curves"));
+    for network in ["tiny", "weinet-7"] {
+        let checked = || {
+            let is_checked = |row: &&BTreeMap<String, String>| {
+                row["network"] == network && !row["deletion"].is_empty()
+            };
+            explanations.iter().filter(is_checked)
+        };
+        let faces = checked().count();
+        let mean = |figure: &dyn Fn(&BTreeMap<String, String>) -> f64| {
+            checked().map(figure).sum::<f64>() / faces as f64
+        };
+        for (area_name, curve_name) in [
+            ("deletion", "deletion_curve"),
+            ("insertion", "insertion_curve"),
+            ("deletion_random", "deletion_curve_random"),
+            ("insertion_random", "insertion_curve_random"),
+        ] {
+            for row in checked() {
+                let curve = numbers(&row[curve_name]);
+                assert_eq!(curve.len() as f64, number(row, "segments") + 1.0);
+                assert!((area(&curve) - number(row, area_name)).abs() < 1e-9, "{row:?}");
+            }
+            let of_network = |row: &&BTreeMap<String, String>| {
+                row["network"] == network && row["figure"] == area_name
+            };
+            let found = checks.iter().find(of_network).unwrap();
+            assert_eq!(number(found, "faces") as usize, faces);
+            assert!((number(found, "mean") - mean(&|row| number(row, area_name))).abs() < 1e-9);
+            assert!(number(found, "low") <= number(found, "mean"));
+            assert!(number(found, "high") >= number(found, "mean"));
+            let points: Vec<_> = curves.iter().filter(|row| row["network"] == network).collect();
+            assert_eq!(points.len(), 21);
+            for (point, end) in [(0, 0_usize), (20, usize::MAX)] {
+                let at_end = |row: &BTreeMap<String, String>| {
+                    let curve = numbers(&row[curve_name]);
+                    curve[end.min(curve.len() - 1)]
+                };
+                assert!((number(points[point], area_name) - mean(&at_end)).abs() < 1e-9);
+            }
+        }
     }
 }
 
@@ -373,8 +440,8 @@ fn parquet(out: &Path, table: &str) -> Rows {
 /// Lists as [`parquet`] writes them.
 fn plain(mut rows: Rows) -> Rows {
     for row in &mut rows {
-        if let Some(weights) = row.get_mut("weights").filter(|weights| !weights.is_empty()) {
-            *weights = numbers(weights).iter().map(f64::to_string).collect::<Vec<_>>().join(" ");
+        for list in row.values_mut().filter(|value| value.starts_with('[')) {
+            *list = numbers(list).iter().map(f64::to_string).collect::<Vec<_>>().join(" ");
         }
     }
     rows
@@ -447,6 +514,7 @@ fn stopped_study(path: &Path, network: &str) {
         architecture: network.to_owned(),
         fold: None,
         sha256: "0".repeat(64),
+        input: "none".to_owned(),
         classes: vec![Expression::Anger, Expression::Fear],
     };
     let picture = |name: &str| PictureRow { path: name.to_owned(), ..PictureRow::default() };

@@ -202,6 +202,35 @@ fn a_picture_that_changes_during_a_study_is_left_out_of_what_comes_and_parts_mus
 }
 
 #[test]
+fn pictures_of_one_name_on_two_devices_are_two_even_where_both_lack_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let devices = ["0001", "0002"].map(|subject| {
+        let device = path(subject);
+        std::fs::create_dir(&device).unwrap();
+        let painted = format!("calib/faces/painted-{subject}-happiness.jpg");
+        for (from, to) in [(painted.as_str(), "a.jpg"), ("demo/frame-013.jpg", "b.jpg")] {
+            std::fs::copy(common::repository().join(from), device.join(to)).unwrap();
+        }
+        let out = path(&format!("{subject}.sqlite"));
+        let arguments = study(&device, &out, &["--networks", "weinet-7"]);
+        let output = command(&arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "no face in one: {}", errors(&output));
+        // As where the second could not even be read.
+        let store = rusqlite::Connection::open(&out).unwrap();
+        store.execute("UPDATE picture SET sha256 = NULL WHERE path = 'b.jpg'", []).unwrap();
+        out
+    });
+    let merged = path("merged.sqlite");
+    let arguments = ["merge", text(&devices[0]), text(&devices[1]), "--out", text(&merged)];
+    let output = command(&arguments).output().unwrap();
+    assert!(output.status.success(), "{}", errors(&output));
+    let pictures = Store::read(&merged).unwrap().pictures().unwrap();
+    let paths: Vec<&str> = pictures.iter().map(|row| row.path.as_str()).collect();
+    assert_eq!(paths, ["a.jpg", "a.jpg", "b.jpg"]);
+}
+
+#[test]
 fn what_cannot_be_studied_or_merged_is_refused_with_the_reason() {
     let folder = tempfile::tempdir().unwrap();
     let faces = faces(folder.path());
@@ -220,7 +249,7 @@ fn what_cannot_be_studied_or_merged_is_refused_with_the_reason() {
     refuse(&study(&faces, &none, &["--part", "4/3"]), 2, "I/N");
     let [float, int8] = ["x-fold-1", "x-fold-1-int8"].map(|name| {
         let spec = "classes = [\"anger\", \"disgust\", \"fear\", \"happiness\", \"sadness\", \"surprise\", \"neutral\"]\n\
-                    [input]\nwidth = 64\nheight = 64\ncolour = \"grey\"\nrange = [0.0, 1.0]\nlayout = \"nhwc\"\n";
+                    [input]\nwidth = 64\nheight = 64\ncolour = \"grey\"\nrange = [0.0, 1.0]\nlayout = \"nchw\"\n";
         std::fs::write(path(&format!("{name}.toml")), spec).unwrap();
         let file = path(&format!("{name}.onnx"));
         std::fs::copy(common::repository().join("models/weinet-7.onnx"), &file).unwrap();
@@ -289,6 +318,20 @@ fn what_cannot_be_studied_or_merged_is_refused_with_the_reason() {
         2,
         "samples is 5 here and 4 there",
     );
+    // Another description makes another network of the same file.
+    let described = path("described.sqlite");
+    let of_one = |code, reason| {
+        refuse(&study(&nobody, &described, &["--networks", text(&float)]), code, reason);
+    };
+    of_one(1, "no picture had a face");
+    let spec = float.with_extension("toml");
+    let other = std::fs::read_to_string(&spec).unwrap().replace("1.0]", "255.0]");
+    std::fs::write(&spec, other).unwrap();
+    of_one(2, "perhaps with other files or descriptions");
+    let old = path("old.sqlite");
+    std::fs::copy(&first, &old).unwrap();
+    rusqlite::Connection::open(&old).unwrap().pragma_update(None, "user_version", 1).unwrap();
+    refuse_merge(&old, 2, "was written by an older ferscope (form 1; this one knows 2)");
     let before = bytes(&first);
     refuse(
         &["merge", text(&first), "--out", text(&first), "--force"],

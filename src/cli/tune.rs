@@ -276,7 +276,7 @@ fn worthwhile_cores(options: &Options, example: &Example) -> Result<Option<usize
         let mut network = open_classifier(&options)?;
         let (width, height) = network.crop_size();
         let crop = imageops::grayscale(&imageops::thumbnail(&example.picture, width, height));
-        let speed = evaluations_per_second(&mut network, &crop, threads, 10)?;
+        let speed = evaluations_per_second(&mut network, &crop, threads, 3)?;
         print(&format!("{speed:>8.0} evaluations per second with {threads} threads\n"))?;
         if best.is_none_or(|(_, fastest)| speed >= fastest * WORTH_IT) {
             best = Some((threads, speed));

@@ -2,7 +2,6 @@
 //! alone is shown (deletion and insertion, Petsiuk et al. 2018, "RISE", here by superpixels).
 
 use image::GrayImage;
-use serde::Serialize;
 
 use super::Superpixels;
 use crate::network::{Classifier, NetworkError};
@@ -10,39 +9,47 @@ use crate::random::Stream;
 
 /// The probability of a class while superpixels are hidden or shown one after another; `count + 1` numbers each.
 #[derive(Debug, Clone, PartialEq)]
-struct Curves {
+pub struct Curves {
     /// With the first k superpixels of the order hidden (black, as in LIME's samples), k = 0 to all.
-    deletion: Vec<f32>,
+    pub deletion: Vec<f32>,
     /// With only the first k superpixels of the order visible, k = 0 to all.
-    insertion: Vec<f32>,
+    pub insertion: Vec<f32>,
 }
 
 impl Curves {
     /// Area under the deletion curve, the abscissa being the share of superpixels hidden: 0 to 1, the lower the more faithful.
-    fn deletion_area(&self) -> f64 {
+    pub fn deletion_area(&self) -> f64 {
         area(&self.deletion)
     }
 
     /// Area under the insertion curve, the abscissa being the share of superpixels shown: 0 to 1, the higher the more faithful.
-    fn insertion_area(&self) -> f64 {
+    pub fn insertion_area(&self) -> f64 {
         area(&self.insertion)
+    }
+
+    /// The mean of several curves of the same superpixels. Its areas are the means of theirs.
+    fn mean(several: &[Curves]) -> Curves {
+        let mean_at = |curve: fn(&Curves) -> &Vec<f32>, step: usize| {
+            let sum: f64 = several.iter().map(|each| f64::from(curve(each)[step])).sum();
+            (sum / several.len() as f64) as f32
+        };
+        let steps = 0..several[0].deletion.len();
+        Curves {
+            deletion: steps.clone().map(|step| mean_at(|each| &each.deletion, step)).collect(),
+            insertion: steps.map(|step| mean_at(|each| &each.insertion, step)).collect(),
+        }
     }
 }
 
-/// Areas under the deletion and insertion curves of an explanation, from 0 to 1, beside those of random orders, without
-/// which they cannot be read: how the network takes to black patches differs from face to face.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+/// The deletion and insertion curves of an explanation beside those of random orders, without which they cannot be read: how the
+/// network takes to black patches differs from face to face.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Faithfulness {
-    /// Area under the deletion curve; a faithful explanation's is below `deletion_random`.
-    pub deletion: f64,
-    /// Area under the insertion curve; a faithful explanation's is above `insertion_random`.
-    pub insertion: f64,
-    /// Mean area under the deletion curves of the random orders.
-    pub deletion_random: f64,
-    /// Mean area under the insertion curves of the random orders.
-    pub insertion_random: f64,
-    /// How many random orders there were.
-    pub random_orders: usize,
+    /// In the order of the explanation, the most relevant first. Of a faithful one the deletion curve falls, and the insertion curve
+    /// rises, sooner than those of random orders.
+    pub explained: Curves,
+    /// Mean over the random orders.
+    pub random: Curves,
 }
 
 /// Superpixels by falling weight, equal ones by their number. Weights must be finite.
@@ -79,20 +86,13 @@ pub fn faithfulness(
     random_orders: usize,
     stream: &mut Stream,
 ) -> Result<Faithfulness, NetworkError> {
-    assert!(random_orders > 0, "an area is never told without its chance level");
+    assert!(random_orders > 0, "a curve is never told without its chance level");
     let mut orders = vec![order_by_weight(weights)];
     orders.extend((0..random_orders).map(|_| random_order(superpixels.count(), stream)));
     let curves = curves_of(classifier, crop, superpixels, &orders, class)?;
-    let (explained, random) = (&curves[0], &curves[1..]);
-    let mean =
-        |area: fn(&Curves) -> f64| random.iter().map(area).sum::<f64>() / random.len() as f64;
-    Ok(Faithfulness {
-        deletion: explained.deletion_area(),
-        insertion: explained.insertion_area(),
-        deletion_random: mean(Curves::deletion_area),
-        insertion_random: mean(Curves::insertion_area),
-        random_orders,
-    })
+    let random = Curves::mean(&curves[1..]);
+    let explained = curves.into_iter().next().expect("the order of the explanation is the first");
+    Ok(Faithfulness { explained, random })
 }
 
 /// The curves of each order, evaluated all at once so that no lane of the network waits.
@@ -278,18 +278,21 @@ mod tests {
         assert_eq!(network.calls, 1);
         let contrary = measure(&BY_SUPERPIXEL.map(|weight| -weight), &mut network);
         // The same stream draws the same orders.
-        assert_eq!(
-            (faithful.deletion_random, faithful.insertion_random),
-            (contrary.deletion_random, contrary.insertion_random)
-        );
-        assert_eq!(faithful.random_orders, 400);
-        assert!(faithful.deletion < faithful.deletion_random - 0.1);
-        assert!(faithful.insertion > faithful.insertion_random + 0.1);
-        assert!(contrary.deletion > contrary.deletion_random + 0.1);
-        assert!(contrary.insertion < contrary.insertion_random - 0.1);
+        assert_eq!(faithful.random, contrary.random);
+        let areas = |curves: &Curves| (curves.deletion_area(), curves.insertion_area());
+        let (deletion, insertion) = areas(&faithful.random);
+        assert!(areas(&faithful.explained).0 < deletion - 0.1);
+        assert!(areas(&faithful.explained).1 > insertion + 0.1);
+        assert!(areas(&contrary.explained).0 > deletion + 0.1);
+        assert!(areas(&contrary.explained).1 < insertion - 0.1);
         // Without combinations a random order's curves are straight on average, from 0.625 to 0.25 and back.
-        assert!((faithful.deletion_random - 0.4375).abs() < 0.02);
-        assert!((faithful.insertion_random - 0.4375).abs() < 0.02);
+        for (step, (shown, hidden)) in
+            faithful.random.insertion.iter().zip(&faithful.random.deletion).enumerate()
+        {
+            let straight = 0.25 + 0.375 * step as f32 / WIDTH as f32;
+            assert!((shown - straight).abs() < 0.03, "{step}: {shown}");
+            assert!((hidden - (0.875 - straight)).abs() < 0.03, "{step}: {hidden}");
+        }
     }
 
     #[test]
@@ -299,17 +302,9 @@ mod tests {
         let weights = [0.4, 0.1, 0.2, 0.3];
         let found =
             faithfulness(network, &crop, &superpixels, &weights, 1, 3, &mut stream()).unwrap();
-        let half = 0.5;
-        assert_eq!(
-            found,
-            Faithfulness {
-                deletion: half,
-                insertion: half,
-                deletion_random: half,
-                insertion_random: half,
-                random_orders: 3,
-            }
-        );
+        assert_eq!(found.explained, found.random);
+        assert_eq!(found.random.deletion_area(), 0.5);
+        assert_eq!(found.random.insertion_area(), 0.5);
     }
 
     #[test]

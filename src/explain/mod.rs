@@ -14,7 +14,7 @@ mod surrogate;
 use image::GrayImage;
 
 pub use design::{Design, DesignError};
-pub use faithfulness::{Faithfulness, faithfulness};
+pub use faithfulness::{Curves, Faithfulness, faithfulness};
 pub use imitation::MOST_SAMPLES as MOST_IMITATED_SAMPLES;
 pub use sample_choice::{LADDER as SAMPLE_LADDER, Pair, SampleChoice};
 pub use slic::{COMPACTNESS, SEGMENTS, slic};

@@ -160,6 +160,15 @@ pub struct ModelSpec {
     pub golden: Option<Golden>,
 }
 
+impl ModelSpec {
+    /// How a crop becomes its input and its outputs probabilities, in words: with another, the same file answers otherwise.
+    pub fn reading(&self) -> String {
+        let InputSpec { width, height, colour, range: [low, high], layout } = &self.input;
+        let logits = if self.logits { ", logits" } else { "" };
+        format!("{width} x {height} {colour:?}, {low} to {high}, {layout:?}{logits}").to_lowercase()
+    }
+}
+
 /// The most characters of a network's name, which becomes part of the names of files.
 const LONGEST_NAME: usize = 100;
 

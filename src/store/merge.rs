@@ -44,7 +44,9 @@ pub fn merge(parts: &[PathBuf], out: &Path) -> Result<()> {
         let theirs = other.networks()?;
         if theirs != networks {
             let names = |rows: &[super::NetworkRow]| {
-                let named = rows.iter().map(|row| format!("{} {:.8}", row.name, row.sha256));
+                let named = rows
+                    .iter()
+                    .map(|row| format!("{} {:.8} ({})", row.name, row.sha256, row.input));
                 named.collect::<Vec<_>>().join(", ")
             };
             return different(format!(
@@ -54,23 +56,21 @@ pub fn merge(parts: &[PathBuf], out: &Path) -> Result<()> {
             ));
         }
         let theirs = other.pictures()?;
-        let same_list =
-            lists.iter().find(|list| list.iter().map(described).eq(theirs.iter().map(described)));
-        match same_list {
-            None => lists.push(theirs),
-            Some(list) => {
-                let (same, others): (Vec<_>, Vec<_>) =
-                    list.iter().zip(&theirs).partition(|(one, other)| one.sha256 == other.sha256);
-                if let (false, Some((picture, _))) = (same.is_empty(), others.first()) {
-                    return different(format!(
-                        "it lists the same pictures, but {} is another file there",
-                        picture.path
-                    ));
-                }
-                if same.is_empty() {
-                    lists.push(theirs);
-                }
-            }
+        let is_same = |(one, other): &(&PictureRow, &PictureRow)| one.sha256 == other.sha256;
+        // Parts of one study have most pictures in common; other devices may give their pictures the same names.
+        let undivided = lists.iter().find(|list| {
+            list.iter().map(described).eq(theirs.iter().map(described))
+                && list.iter().zip(&theirs).any(|pair| pair.0.sha256.is_some() && is_same(&pair))
+        });
+        let Some(list) = undivided else {
+            lists.push(theirs);
+            continue;
+        };
+        if let Some((picture, _)) = list.iter().zip(&theirs).find(|pair| !is_same(pair)) {
+            return different(format!(
+                "it lists the same pictures, but {} is another file there",
+                picture.path
+            ));
         }
     }
     for row in lists.into_iter().flatten() {
@@ -185,13 +185,11 @@ const COPY: &str = "
     INSERT OR IGNORE INTO main.classified SELECT network, new FROM part.classified JOIN moved ON old = picture;
     INSERT INTO main.explanation
         SELECT network, new, face, expression, place, weights, intercept, r2, superpixels, moved_mass, moved_rank,
-            moved_chance, deletion, insertion, deletion_random, insertion_random, repeat_correlation,
-            shuffled_correlation, problem
+            moved_chance, curves, repeat_correlation, shuffled_correlation, problem
         FROM part.explanation JOIN moved ON old = picture WHERE true
         ON CONFLICT DO UPDATE SET weights = excluded.weights, intercept = excluded.intercept, r2 = excluded.r2,
             superpixels = excluded.superpixels, moved_mass = excluded.moved_mass, moved_rank = excluded.moved_rank,
-            moved_chance = excluded.moved_chance, deletion = excluded.deletion, insertion = excluded.insertion,
-            deletion_random = excluded.deletion_random, insertion_random = excluded.insertion_random,
+            moved_chance = excluded.moved_chance, curves = excluded.curves,
             repeat_correlation = excluded.repeat_correlation, shuffled_correlation = excluded.shuffled_correlation,
             problem = excluded.problem
         WHERE main.explanation.weights IS NULL AND main.explanation.problem IS NULL;

@@ -30,8 +30,8 @@ use lock::Lock;
 
 /// Marks the file as ours: "fers".
 const APPLICATION: i32 = 0x6665_7273;
-/// Of the schema.
-const VERSION: i32 = 1;
+/// Of the schema. Sessions have not changed since form 1; studies of form 1 lack the curves of their checks.
+const VERSION: i32 = 2;
 
 /// Why a store cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +67,11 @@ pub enum StoreProblem {
     /// Of a newer program.
     #[error("was written by a newer ferscope (form {0}; this one knows {VERSION}): use that")]
     Newer(i32),
+    /// Of an older program.
+    #[error(
+        "was written by an older ferscope (form {0}; this one knows {VERSION}): read it with that, or do the study anew in another file"
+    )]
+    Older(i32),
     /// The file is damaged.
     #[error("is damaged: {0}: begin again in another file")]
     Damaged(String),
@@ -184,9 +189,10 @@ impl Store {
             .map_err(|error| refuse(path, why_not_opened(path, error)))?;
         let store = Store { connection, path: path.to_owned(), lock: None };
         let require_study = || -> std::result::Result<(), StoreProblem> {
-            recognise(&store.connection)?;
+            let version = recognise(&store.connection)?;
             match session::has_table(&store.connection, "session")? {
                 true => Err(StoreProblem::Kind("a session of `ferscope run`", "a study")),
+                false if version < VERSION => Err(StoreProblem::Older(version)),
                 false => Ok(()),
             }
         };
@@ -670,8 +676,8 @@ impl Store {
     }
 }
 
-/// Whether a database is ours and of this form.
-fn recognise(connection: &Connection) -> std::result::Result<(), StoreProblem> {
+/// The form of a database that is ours.
+fn recognise(connection: &Connection) -> std::result::Result<i32, StoreProblem> {
     let number = |name| connection.pragma_query_value(None, name, |row| row.get(0));
     let application: i32 = number("application_id").map_err(|error| match error {
         rusqlite::Error::SqliteFailure(code, _)
@@ -685,7 +691,7 @@ fn recognise(connection: &Connection) -> std::result::Result<(), StoreProblem> {
         return Err(StoreProblem::Foreign);
     }
     match number("user_version")? {
-        VERSION => Ok(()),
+        version @ 1..=VERSION => Ok(version),
         other => Err(StoreProblem::Newer(other)),
     }
 }

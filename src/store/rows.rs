@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::compare::MaskSet;
-use crate::explain::Estimator;
+use crate::explain::{Curves, Estimator, Faithfulness};
 use crate::expression::Expression;
 use crate::heatmap::Clipping;
 use crate::standard_face::FACE_PIXELS;
@@ -82,6 +82,8 @@ pub struct NetworkRow {
     pub fold: Option<u32>,
     /// Of its file.
     pub sha256: String,
+    /// How a crop becomes its input, and its outputs probabilities.
+    pub input: String,
     /// Of its outputs, in their order.
     pub classes: Vec<Expression>,
 }
@@ -95,9 +97,10 @@ impl NetworkRow {
             self.architecture,
             self.fold,
             self.sha256,
+            self.input,
             classes.join(" ")
         ];
-        transaction.execute("INSERT INTO network VALUES (?, ?, ?, ?, ?, ?)", row).map(|_| ())
+        transaction.execute("INSERT INTO network VALUES (?, ?, ?, ?, ?, ?, ?)", row).map(|_| ())
     }
 
     pub(super) fn read(row: &Row) -> rusqlite::Result<Self> {
@@ -106,7 +109,8 @@ impl NetworkRow {
             architecture: row.get("architecture")?,
             fold: row.get("fold")?,
             sha256: row.get("sha256")?,
-            classes: split(row, 5)?,
+            input: row.get("input")?,
+            classes: split(row, 6)?,
         })
     }
 }
@@ -209,16 +213,10 @@ pub struct Explanation {
 }
 
 /// Checks of one explanation.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Checks {
-    /// Area under the deletion curve: low is good.
-    pub deletion: f64,
-    /// Area under the insertion curve: high is good.
-    pub insertion: f64,
-    /// Of random orders.
-    pub deletion_random: f64,
-    /// Of random orders.
-    pub insertion_random: f64,
+    /// Deletion and insertion curves, beside those of random orders.
+    pub faithfulness: Faithfulness,
     /// Correlation with an explanation of the same face from other samples.
     pub repeat_correlation: f64,
     /// Correlation with an explanation by the network with shuffled weights; none where that answers the same to everything.
@@ -237,13 +235,12 @@ impl Explanation {
 
     pub(super) fn update(&self, transaction: &Transaction, key: [i64; 3]) -> rusqlite::Result<()> {
         const QUERY: &str = "UPDATE explanation SET weights = ?4, intercept = ?5, r2 = ?6, superpixels = ?7,
-            moved_mass = ?8, moved_rank = ?9, moved_chance = ?10, deletion = ?11, insertion = ?12,
-            deletion_random = ?13, insertion_random = ?14, repeat_correlation = ?15, shuffled_correlation = ?16
+            moved_mass = ?8, moved_rank = ?9, moved_chance = ?10, curves = ?11, repeat_correlation = ?12,
+            shuffled_correlation = ?13
             WHERE network = ?1 AND picture = ?2 AND face = ?3";
         let weights: Vec<u8> =
             self.weights.iter().flat_map(|weight| weight.to_le_bytes()).collect();
         let moved = |place: usize| self.moved.map(|moved| moved[place]);
-        let check = |figure: fn(&Checks) -> f64| self.checks.as_ref().map(figure);
         transaction
             .prepare_cached(QUERY)?
             .execute(params![
@@ -257,12 +254,9 @@ impl Explanation {
                 moved(0),
                 moved(1),
                 moved(2),
-                check(|checks| checks.deletion),
-                check(|checks| checks.insertion),
-                check(|checks| checks.deletion_random),
-                check(|checks| checks.insertion_random),
-                check(|checks| checks.repeat_correlation),
-                self.checks.and_then(|checks| checks.shuffled_correlation),
+                self.checks.as_ref().map(|checks| curves_to_bytes(&checks.faithfulness)),
+                self.checks.as_ref().map(|checks| checks.repeat_correlation),
+                self.checks.as_ref().and_then(|checks| checks.shuffled_correlation),
             ])
             .map(|_| ())
     }
@@ -276,20 +270,22 @@ impl Explanation {
             (Some(mass), Some(rank), Some(chance)) => Some([mass, rank, chance]),
             _ => None,
         };
-        let checks = match number("deletion")? {
+        let weights: Vec<f64> =
+            weights.as_chunks().0.iter().map(|&bytes| f64::from_le_bytes(bytes)).collect();
+        let checks = match row.get::<_, Option<Vec<u8>>>("curves")? {
             None => None,
-            Some(deletion) => Some(Checks {
-                deletion,
-                insertion: row.get("insertion")?,
-                deletion_random: row.get("deletion_random")?,
-                insertion_random: row.get("insertion_random")?,
-                repeat_correlation: row.get("repeat_correlation")?,
-                shuffled_correlation: row.get("shuffled_correlation")?,
-            }),
+            Some(bytes) => match curves_from_bytes(&bytes, weights.len()) {
+                None => return Ok(Err(format!("curves of {} bytes", bytes.len()))),
+                Some(faithfulness) => Some(Checks {
+                    faithfulness,
+                    repeat_correlation: row.get("repeat_correlation")?,
+                    shuffled_correlation: row.get("shuffled_correlation")?,
+                }),
+            },
         };
         let (intercept, r2) = (row.get("intercept")?, row.get("r2")?);
         Ok(decompress(&superpixels, FACE_PIXELS).map(|superpixels| Explanation {
-            weights: weights.as_chunks().0.iter().map(|&bytes| f64::from_le_bytes(bytes)).collect(),
+            weights,
             intercept,
             r2,
             superpixels,
@@ -297,6 +293,26 @@ impl Explanation {
             checks,
         }))
     }
+}
+
+fn curves_to_bytes(Faithfulness { explained, random }: &Faithfulness) -> Vec<u8> {
+    let curves = [&explained.deletion, &explained.insertion, &random.deletion, &random.insertion];
+    curves.into_iter().flatten().flat_map(|probability| probability.to_le_bytes()).collect()
+}
+
+/// None where they are not of so many superpixels.
+fn curves_from_bytes(bytes: &[u8], superpixels: usize) -> Option<Faithfulness> {
+    let curve_bytes = (superpixels + 1) * size_of::<f32>();
+    if bytes.len() != 4 * curve_bytes {
+        return None;
+    }
+    let curve = |number: usize| -> Vec<f32> {
+        let bytes = &bytes[number * curve_bytes..][..curve_bytes];
+        bytes.as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect()
+    };
+    let [explained, random] =
+        [0, 2].map(|first| Curves { deletion: curve(first), insertion: curve(first + 1) });
+    Some(Faithfulness { explained, random })
 }
 
 /// How far a study is.

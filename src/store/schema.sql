@@ -18,6 +18,7 @@ CREATE TABLE network (
     architecture TEXT NOT NULL,         -- the name without its fold
     fold INTEGER,                       -- which training of a cross-validation, if one
     sha256 TEXT NOT NULL,
+    input TEXT NOT NULL,                -- how a crop becomes its input, and its outputs probabilities
     classes TEXT NOT NULL               -- of its outputs, in their order, between spaces
 );
 
@@ -62,11 +63,9 @@ CREATE TABLE explanation (
     moved_mass REAL,                    -- relevance mass and rank accuracy against the region that truly moved, and its
     moved_rank REAL,                    -- share of the crop, where the picture comes with it
     moved_chance REAL,
-    deletion REAL,                      -- area under the deletion and the insertion curve, and under those of random orders,
-    insertion REAL,                     -- for the first faces of a draw
-    deletion_random REAL,
-    insertion_random REAL,
-    repeat_correlation REAL,            -- with an explanation of the same face from other samples
+    curves BLOB,                        -- deletion, insertion, and both in random order; float32, little-endian, one more than
+                                        -- superpixels each; for the first faces of a draw, as are
+    repeat_correlation REAL,            -- that with an explanation of the same face from other samples, and
     shuffled_correlation REAL,          -- with an explanation by the network with shuffled weights
     problem TEXT,
     PRIMARY KEY (network, picture, face)

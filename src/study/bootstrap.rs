@@ -4,6 +4,8 @@
 //! name (the Poisson bootstrap of Chamandy et al. 2012). So nothing depends on order, parts or threads, and memory does not
 //! depend on the number of explanations.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use crate::compare::{EkmanMasks, Overlap, otsu_level, stretch};
@@ -27,7 +29,7 @@ const BLOCK: usize = 32;
 pub struct Intervals {
     /// Replicates that drew anybody.
     pub replicates: usize,
-    /// People (or pictures) drawn from.
+    /// People (or pictures) drawn from; of a mean over heatmaps, the fewest of any.
     pub groups: usize,
     /// Intersection over union with the own mask.
     pub iou: [f64; 2],
@@ -35,6 +37,40 @@ pub struct Intervals {
     pub margin: [f64; 2],
     /// The same minus the highest of the three chance levels (all white, random of equal area, other masks).
     pub above_chance: [f64; 2],
+}
+
+impl Intervals {
+    /// The intervals of an overlap from those of its replicates (none where one drew nobody); none with fewer than two people, or without
+    /// replicates.
+    pub(super) fn new(
+        found: &Overlap,
+        groups: usize,
+        replicates: &[Option<Overlap>],
+    ) -> Option<Self> {
+        let drawn: Vec<Overlap> = replicates.iter().copied().flatten().collect();
+        if groups < 2 || drawn.is_empty() {
+            return None;
+        }
+        let interval = |figure: fn(&Overlap) -> f64| {
+            interval(drawn.iter().map(figure).collect(), figure(found))
+        };
+        Some(Intervals {
+            replicates: drawn.len(),
+            groups,
+            iou: interval(|overlap| overlap.iou).map(|end| end.clamp(0.0, 1.0)),
+            margin: interval(Overlap::margin),
+            above_chance: interval(Overlap::above_chance),
+        })
+    }
+}
+
+/// A mean over faces, and where it would lie with other people, in 95 %, as in [`Intervals`].
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Estimate {
+    /// The mean.
+    pub mean: f64,
+    /// None with fewer than two people, or without replicates.
+    pub interval: Option<[f64; 2]>,
 }
 
 /// What is resampled, and how.
@@ -50,22 +86,29 @@ pub(super) struct Bootstrap<'a> {
 }
 
 impl Bootstrap<'_> {
-    /// The intervals of the heatmap of some networks and an expression, whose overlap is `found`; none with fewer than two people.
-    pub fn intervals(
+    /// The overlap of the heatmap of some networks and an expression in every replicate, none where that drew nobody; and how many people
+    /// it is of. No replicate is computed for fewer than two.
+    pub fn replicates(
         &self,
         networks: &[usize],
         expression: Expression,
-        found: &Overlap,
-    ) -> Result<Option<Intervals>, StoreError> {
-        let mut figures: [Vec<f64>; 3] = Default::default();
-        let mut groups = std::collections::BTreeSet::new();
+    ) -> Result<(usize, Vec<Option<Overlap>>), StoreError> {
+        let groups: BTreeSet<&str> = self
+            .store
+            .explained_pictures(networks, expression)?
+            .into_iter()
+            .map(|picture| self.groups[picture].as_str())
+            .collect();
+        let mut overlaps = Vec::new();
+        if groups.len() < 2 {
+            return Ok((groups.len(), overlaps));
+        }
         for first in (0..self.replicates).step_by(BATCH) {
             let replicates = first..(first + BATCH).min(self.replicates);
             let mut sums = vec![vec![0.0_f32; FACE_PIXELS]; replicates.len()];
             let mut block: Vec<(Vec<f32>, Vec<u8>)> = Vec::new();
             self.store.for_each_explanation(networks, expression, |_, picture, explanation| {
                 let group = &self.groups[picture];
-                groups.insert(group.as_str());
                 let mut map = explanation.standardised();
                 if self.clip == Clipping::First {
                     map.iter_mut().for_each(|value| *value = value.max(0.0));
@@ -77,25 +120,15 @@ impl Bootstrap<'_> {
                 }
             })?;
             self.add(&mut sums, &block);
-            if groups.len() < 2 {
-                return Ok(None);
-            }
-            for overlap in self.overlaps(&sums, expression).into_iter().flatten() {
-                figures[0].push(overlap.iou);
-                figures[1].push(overlap.margin());
-                figures[2].push(overlap.above_chance());
-            }
+            overlaps.extend(self.overlaps(&sums, expression));
         }
-        let drawn = figures[0].len();
-        if drawn == 0 {
-            return Ok(None);
-        }
-        let [iou, margin, above_chance] = figures.map(central);
-        let iou = wider(iou, found.iou).map(|end| end.clamp(0.0, 1.0));
-        let margin = wider(margin, found.margin());
-        let above_chance = wider(above_chance, found.above_chance());
-        let replicates = drawn;
-        Ok(Some(Intervals { replicates, groups: groups.len(), iou, margin, above_chance }))
+        Ok((groups.len(), overlaps))
+    }
+
+    /// Whom a picture shows, with that person's weight in every replicate.
+    pub fn person(&self, picture: usize) -> Person<'_> {
+        let group = &self.groups[picture];
+        Person { group, weights: self.weights(group, 0..self.replicates) }
     }
 
     /// The weights of a person in some replicates.
@@ -148,6 +181,62 @@ impl Bootstrap<'_> {
     }
 }
 
+/// Somebody who is drawn.
+pub(super) struct Person<'a> {
+    group: &'a str,
+    weights: Vec<u8>,
+}
+
+/// The means of `N` figures over faces, and those of every replicate.
+pub(super) struct FaceMeans<'a, const N: usize> {
+    groups: BTreeSet<&'a str>,
+    faces: usize,
+    sums: [f64; N],
+    /// Of each replicate: how many faces it drew, and the sums of their figures.
+    replicates: Vec<(f64, [f64; N])>,
+}
+
+impl<'a, const N: usize> FaceMeans<'a, N> {
+    pub fn new() -> Self {
+        FaceMeans { groups: BTreeSet::new(), faces: 0, sums: [0.0; N], replicates: Vec::new() }
+    }
+
+    pub fn faces(&self) -> usize {
+        self.faces
+    }
+
+    /// Adds a face of that person.
+    pub fn add(&mut self, person: &Person<'a>, figures: [f64; N]) {
+        self.groups.insert(person.group);
+        self.faces += 1;
+        let add = |sums: &mut [f64; N], weight: f64| {
+            sums.iter_mut().zip(figures).for_each(|(sum, figure)| *sum += weight * figure);
+        };
+        add(&mut self.sums, 1.0);
+        self.replicates.resize(person.weights.len(), (0.0, [0.0; N]));
+        for ((faces, sums), &weight) in self.replicates.iter_mut().zip(&person.weights) {
+            *faces += f64::from(weight);
+            add(sums, weight.into());
+        }
+    }
+
+    /// None without faces.
+    pub fn finish(self) -> Option<[Estimate; N]> {
+        if self.faces == 0 {
+            return None;
+        }
+        let means = self.sums.map(|sum| sum / self.faces as f64);
+        let drawn: Vec<_> = self.replicates.into_iter().filter(|(faces, _)| *faces > 0.0).collect();
+        let is_known = self.groups.len() > 1 && !drawn.is_empty();
+        Some(std::array::from_fn(|figure| {
+            let replicate = |(faces, sums): &(f64, [f64; N])| sums[figure] / faces;
+            let mean = means[figure];
+            let interval = is_known.then(|| interval(drawn.iter().map(replicate).collect(), mean));
+            Estimate { mean, interval }
+        }))
+    }
+}
+
 /// A draw from the Poisson distribution of mean 1, by inversion of 64 fair bits.
 fn poisson(bits: u64) -> u8 {
     let uniform = (bits >> 11) as f64 / (1_u64 << 53) as f64;
@@ -159,6 +248,11 @@ fn poisson(bits: u64) -> u8 {
         below += term;
     }
     count
+}
+
+/// The 95 % interval of a figure from its replicates.
+fn interval(replicates: Vec<f64>, found: f64) -> [f64; 2] {
+    wider(central(replicates), found)
 }
 
 /// The central 95 %: the order statistics that leave a fortieth on either side.

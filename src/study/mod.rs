@@ -2,12 +2,15 @@
 
 mod agreement;
 mod bootstrap;
+mod checks;
 mod pictures;
 mod results;
 mod run;
 pub mod tables;
 
 pub use agreement::{Agreement, AgreementError, OverlapPair};
+pub use bootstrap::{Estimate, Intervals};
+pub use checks::{CURVE_POINTS, CheckMeans, CurvePoint, RelevanceMean};
 pub use pictures::{Listed, PicturesError, list};
 pub use results::*;
 pub use run::{Event, Part, Plan, PlannedNetwork, StudyError};

@@ -4,17 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::bootstrap::{Bootstrap, Intervals as BootstrapIntervals};
-use crate::compare::report::{Dendrogram, HeatmapOverlap, Means, ReportError};
-use crate::compare::{
-    Comparison, Correlation, EkmanMasks, Heatmap, Overlap, otsu_level, relevance_accuracy, stretch,
-};
+use super::bootstrap::{Bootstrap, Intervals};
+use super::checks::{CheckMeans, RelevanceMean, checks_of};
+use crate::compare::report::{Aggregation, Dendrogram, HeatmapOverlap, Means, ReportError};
+use crate::compare::{Comparison, Correlation, EkmanMasks, Heatmap, Overlap, otsu_level, stretch};
 use crate::expression::Expression;
 use crate::heatmap::HeatmapSums;
 use crate::standard_face::StandardFace;
 use crate::store::{Configuration, NetworkRow, PictureRow, Progress, Store, StoreError};
-
-pub use super::bootstrap::Intervals;
 
 /// Replicates of the bootstrap.
 pub const REPLICATES: usize = 1000;
@@ -54,6 +51,8 @@ pub struct Results {
     pub all_networks: Vec<HeatmapResult>,
     /// The paper's two tables: of pooled heatmaps, and the mean over trainings.
     pub means: Vec<Means>,
+    /// Intervals of the means, where there are any.
+    pub mean_intervals: Vec<MeanIntervals>,
     /// How alike the networks' heatmaps are, by the mean-centred correlation of the published figure.
     pub dendrograms: Vec<Dendrogram>,
     /// The same by the paper's equation 4.
@@ -137,7 +136,10 @@ pub struct HeatmapResult {
     /// People they show, or pictures where people are not known.
     pub people: usize,
     /// None with fewer than two people.
-    pub intervals: Option<BootstrapIntervals>,
+    pub intervals: Option<Intervals>,
+    /// The overlap of each of the bootstrap's replicates; none where one drew nobody.
+    #[serde(skip)]
+    pub replicates: Vec<Option<Overlap>>,
     /// The heatmap: relevance per pixel of the standard face, row by row, not negative.
     #[serde(skip)]
     pub map: Vec<f32>,
@@ -161,41 +163,17 @@ impl HeatmapResult {
     }
 }
 
-/// Means over the checked faces.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct CheckMeans {
-    /// Faces.
-    pub faces: usize,
-    /// Area under the deletion curve: low is good.
-    pub deletion: f64,
-    /// Area under the insertion curve: high is good.
-    pub insertion: f64,
-    /// Of random orders of superpixels.
-    pub deletion_random: f64,
-    /// Of random orders of superpixels.
-    pub insertion_random: f64,
-    /// Correlation of two explanations of one face from other samples: high is good.
-    pub repeat_correlation: f64,
-    /// Size of the correlation with the explanation by the network with shuffled weights: low is good, but explanations that have
-    /// nothing to do with each other give about .15 too (30 superpixels). None where no shuffled network distinguished anything.
-    pub shuffled_correlation: Option<f64>,
-    /// Faces for which it did.
-    pub shuffled_faces: usize,
-}
-
-/// Relevance inside a region, mean over faces.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct RelevanceMean {
-    /// Of the faces.
-    pub expression: Expression,
-    /// How many.
-    pub faces: usize,
-    /// Share of the positive relevance inside.
-    pub mass: f64,
-    /// Share of the most relevant pixels, as many as the region has, that lie inside.
-    pub rank: f64,
-    /// What relevance drawn at random gives for both: the region's share.
-    pub chance: f64,
+/// Where a mean of overlaps would lie with other people.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct MeanIntervals {
+    /// How trainings enter the mean.
+    pub aggregation: Aggregation,
+    /// None: over all.
+    pub network: Option<String>,
+    /// None: over all.
+    pub expression: Option<Expression>,
+    /// Of the mean.
+    pub intervals: Intervals,
 }
 
 /// How results are computed.
@@ -258,20 +236,13 @@ impl Results {
                 let sums = heatmap_sums(store, &numbers, expression)?;
                 if let Some(map) = sums.mean(configuration.clip) {
                     let overlap = overlap(&name, fold, expression, &map, &masks);
-                    let intervals = match options.replicates {
-                        0 => None,
-                        _ => bootstrap.intervals(&numbers, expression, &overlap.overlap)?,
-                    };
+                    let (groups, replicates) = bootstrap.replicates(&numbers, expression)?;
                     heatmaps.push(HeatmapResult {
+                        intervals: Intervals::new(&overlap.overlap, groups, &replicates),
                         overlap,
                         explanations: sums.explanations(),
-                        people: store
-                            .explained_pictures(&numbers, expression)?
-                            .into_iter()
-                            .map(|picture| people[picture].as_str())
-                            .collect::<BTreeSet<_>>()
-                            .len(),
-                        intervals,
+                        people: groups,
+                        replicates,
                         map: map.clone(),
                     });
                     if name != ALL_NETWORKS {
@@ -295,12 +266,13 @@ impl Results {
             heatmaps.into_iter().partition(|row| row.overlap.network == ALL_NETWORKS);
         let network_results = groups
             .iter()
-            .map(|group| network_result(group, store, &networks, &pictures, &heatmaps, &masks))
+            .map(|group| network_result(group, &bootstrap, &networks, &pictures, &heatmaps))
             .collect::<Result<_, StoreError>>()?;
         Ok(Results {
             progress: store.progress()?,
             pictures: count(&pictures),
             networks: network_results,
+            mean_intervals: mean_intervals(&heatmaps),
             heatmaps,
             all_networks,
             means: comparison.means,
@@ -317,6 +289,76 @@ impl Results {
             overlap.network == network && overlap.expression == expression && overlap.fold.is_none()
         })
     }
+
+    /// The intervals of a mean over networks and expressions, or over all of either.
+    pub fn intervals_of_mean(
+        &self,
+        aggregation: Aggregation,
+        network: Option<&str>,
+        expression: Option<Expression>,
+    ) -> Option<Intervals> {
+        let is_it = |of: &&MeanIntervals| {
+            of.aggregation == aggregation
+                && of.network.as_deref() == network
+                && of.expression == expression
+        };
+        self.mean_intervals.iter().find(is_it).map(|found| found.intervals)
+    }
+}
+
+/// The intervals of all that [`Means`] averages, and of each pair of network and expression that is a mean over trainings.
+fn mean_intervals(heatmaps: &[HeatmapResult]) -> Vec<MeanIntervals> {
+    let mut all = Vec::new();
+    for aggregation in [Aggregation::Pooled, Aggregation::MeanOverFolds] {
+        let is_of_fold = aggregation == Aggregation::MeanOverFolds;
+        let mut pairs: BTreeMap<(&str, Expression), Vec<&HeatmapResult>> = BTreeMap::new();
+        for row in heatmaps.iter().filter(|row| row.overlap.fold.is_some() == is_of_fold) {
+            pairs.entry((&row.overlap.network, row.overlap.expression)).or_default().push(row);
+        }
+        let mut add = |network: Option<&str>, expression: Option<Expression>| {
+            let is_in = |&(of_network, of_expression): &(&str, Expression)| {
+                network.is_none_or(|network| network == of_network)
+                    && expression.is_none_or(|expression| expression == of_expression)
+            };
+            let chosen: Vec<&[&HeatmapResult]> = pairs
+                .iter()
+                .filter(|(pair, _)| is_in(pair))
+                .map(|(_, trainings)| trainings.as_slice())
+                .collect();
+            if let Some(intervals) = intervals_of_pairs(&chosen) {
+                let network = network.map(str::to_owned);
+                all.push(MeanIntervals { aggregation, network, expression, intervals });
+            }
+        };
+        let networks: BTreeSet<&str> = pairs.keys().map(|&(network, _)| network).collect();
+        for network in networks {
+            add(Some(network), None);
+            if is_of_fold {
+                Expression::SIX.into_iter().for_each(|each| add(Some(network), Some(each)));
+            }
+        }
+        Expression::SIX.into_iter().for_each(|each| add(None, Some(each)));
+        add(None, None);
+    }
+    all
+}
+
+/// Of the mean over pairs of network and expression of the means over their trainings. People are drawn for all of them together, so that a
+/// replicate of the mean is the mean of the replicates.
+fn intervals_of_pairs(pairs: &[&[&HeatmapResult]]) -> Option<Intervals> {
+    let mean = |overlap: &dyn Fn(&HeatmapResult) -> Option<Overlap>| -> Option<Overlap> {
+        let of_pair = |trainings: &&[&HeatmapResult]| {
+            let overlaps: Option<Vec<Overlap>> = trainings.iter().map(|row| overlap(row)).collect();
+            Overlap::mean(&overlaps?)
+        };
+        Overlap::mean(&pairs.iter().map(of_pair).collect::<Option<Vec<Overlap>>>()?)
+    };
+    let rows = || pairs.iter().copied().flatten();
+    let found = mean(&|row| Some(row.overlap.overlap))?;
+    let replicates: Vec<Option<Overlap>> = (0..rows().map(|row| row.replicates.len()).min()?)
+        .map(|replicate| mean(&|row| row.replicates[replicate]))
+        .collect();
+    Intervals::new(&found, rows().map(|row| row.people).min()?, &replicates)
 }
 
 /// The name under which heatmaps of all networks together stand.
@@ -432,17 +474,16 @@ fn count(pictures: &[PictureRow]) -> Pictures {
 
 fn network_result(
     group: &Group,
-    store: &Store,
+    bootstrap: &Bootstrap,
     networks: &[NetworkRow],
     pictures: &[PictureRow],
     heatmaps: &[HeatmapResult],
-    masks: &EkmanMasks,
 ) -> Result<NetworkResult, StoreError> {
     let mut answers: BTreeMap<Expression, usize> = BTreeMap::new();
     let mut pairs: BTreeMap<(Expression, Expression), usize> = BTreeMap::new();
     for &(number, _) in &group.trainings {
         let classes = &networks[number].classes;
-        store.for_each_answer(number, |picture, face, answer| {
+        bootstrap.store.for_each_answer(number, |picture, face, answer| {
             *answers.entry(answer.expression).or_default() += 1;
             // A network without neutral cannot be right about a neutral face: such pictures say nothing of it.
             let label = pictures[picture].label.filter(|label| classes.contains(label));
@@ -452,7 +493,7 @@ fn network_result(
         })?;
     }
     let classes = &networks[group.trainings[0].0].classes;
-    let (checks, in_mask, in_moved) = explanation_means(group, store, masks)?;
+    let (checks, in_mask, in_moved) = checks_of(&group.numbers(), bootstrap)?;
     let own: Vec<&HeatmapResult> = heatmaps
         .iter()
         .filter(|row| row.overlap.network == group.name && row.overlap.fold.is_none())
@@ -579,73 +620,78 @@ fn classification(
     })
 }
 
-/// Checks; relevance in the masks; relevance in what moved.
-type ExplanationMeans = (Option<CheckMeans>, Vec<RelevanceMean>, Vec<RelevanceMean>);
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn explanation_means(
-    group: &Group,
-    store: &Store,
-    masks: &EkmanMasks,
-) -> Result<ExplanationMeans, StoreError> {
-    let (mut checks, mut shuffled) = ((0, [0.0; 5]), (0, [0.0]));
-    let (mut in_mask, mut in_moved) = (Vec::new(), Vec::new());
-    for expression in Expression::SIX {
-        let mask = masks.get(expression).expect("each of the six has a mask");
-        let (mut of_mask, mut of_moved) = ((0, [0.0; 3]), (0, [0.0; 3]));
-        store.for_each_explanation(&group.numbers(), expression, |_, _, explanation| {
-            let counted: Vec<bool> =
-                explanation.superpixels.iter().map(|&label| label > 0).collect();
-            let accuracy = relevance_accuracy(&explanation.standardised(), mask, Some(&counted));
-            if let Some(accuracy) = accuracy {
-                add(&mut of_mask, [accuracy.mass, accuracy.rank, accuracy.chance]);
-            }
-            if let Some(moved) = explanation.moved {
-                add(&mut of_moved, moved);
-            }
-            if let Some(each) = explanation.checks {
-                add(
-                    &mut checks,
-                    [
-                        each.deletion,
-                        each.insertion,
-                        each.deletion_random,
-                        each.insertion_random,
-                        each.repeat_correlation,
-                    ],
-                );
-                if let Some(correlation) = each.shuffled_correlation {
-                    add(&mut shuffled, [correlation.abs()]);
-                }
-            }
-        })?;
-        for (means, (faces, sums)) in [(&mut in_mask, of_mask), (&mut in_moved, of_moved)] {
-            if faces > 0 {
-                let [mass, rank, chance] = sums.map(|sum| sum / faces as f64);
-                means.push(RelevanceMean { expression, faces, mass, rank, chance });
-            }
+    /// A heatmap of two people whose overlap is 0.5, and in each replicate another.
+    fn heatmap(network: &str, fold: Option<u32>, replicates: &[f64]) -> HeatmapResult {
+        let overlap = |iou| Overlap {
+            iou,
+            precision: 0.5,
+            recall: 0.5,
+            f1: 0.5,
+            foreground_area: 100.0,
+            iou_all_white: 0.25,
+            iou_random: 0.125,
+            iou_other_masks: 0.25,
+        };
+        HeatmapResult {
+            overlap: HeatmapOverlap {
+                network: network.to_owned(),
+                fold,
+                expression: Expression::Fear,
+                pooled_from: Vec::new(),
+                otsu_level: 1,
+                overlap: overlap(0.5),
+            },
+            explanations: 2,
+            people: 2,
+            intervals: None,
+            replicates: replicates.iter().map(|&iou| Some(overlap(iou))).collect(),
+            map: Vec::new(),
         }
     }
-    let (faces, sums) = checks;
-    let checks = (faces > 0).then(|| {
-        let [deletion, insertion, deletion_random, insertion_random, repeat_correlation] =
-            sums.map(|sum| sum / faces as f64);
-        CheckMeans {
-            faces,
-            deletion,
-            insertion,
-            deletion_random,
-            insertion_random,
-            repeat_correlation,
-            shuffled_correlation: (shuffled.0 > 0).then(|| shuffled.1[0] / shuffled.0 as f64),
-            shuffled_faces: shuffled.0,
-        }
-    });
-    Ok((checks, in_mask, in_moved))
-}
 
-fn add<const N: usize>((count, sums): &mut (usize, [f64; N]), figures: [f64; N]) {
-    *count += 1;
-    for (sum, figure) in sums.iter_mut().zip(figures) {
-        *sum += figure;
+    #[test]
+    fn a_mean_moves_as_its_heatmaps_do_together() {
+        let of_all = |heatmaps: &[HeatmapResult]| {
+            let all = mean_intervals(heatmaps);
+            let is_overall =
+                |each: &&MeanIntervals| each.network.is_none() && each.expression.is_none();
+            all.iter().find(is_overall).map(|each| each.intervals)
+        };
+        let (up, down) = ([0.25, 0.5, 0.75], [0.75, 0.5, 0.25]);
+        let together = of_all(&[heatmap("a", None, &up), heatmap("b", None, &up)]).unwrap();
+        assert_eq!((together.iou, together.above_chance), ([0.25, 0.75], [0.0, 0.5]));
+        let against = of_all(&[heatmap("a", None, &up), heatmap("b", None, &down)]).unwrap();
+        assert_eq!((against.iou, against.margin), ([0.5, 0.5], [0.25, 0.25]));
+        // A replicate that drew nobody of one of them is none of the mean's.
+        let mut thin = heatmap("b", None, &up);
+        thin.replicates[2] = None;
+        assert_eq!(of_all(&[heatmap("a", None, &up), thin]).unwrap().replicates, 2);
+        assert!(of_all(&[heatmap("a", None, &up), heatmap("b", None, &[])]).is_none());
+    }
+
+    #[test]
+    fn trainings_are_averaged_before_networks() {
+        let all = mean_intervals(&[
+            heatmap("a", Some(1), &[0.25, 0.75]),
+            heatmap("a", Some(2), &[0.75, 0.25]),
+            heatmap("b", Some(1), &[0.25, 0.75]),
+            heatmap("b", Some(2), &[0.25, 0.75]),
+            heatmap("b", None, &[0.5, 0.5]),
+        ]);
+        let found = |network: Option<&str>, expression| {
+            let is_it = |each: &&MeanIntervals| {
+                each.aggregation == Aggregation::MeanOverFolds
+                    && each.network.as_deref() == network
+                    && each.expression == expression
+            };
+            all.iter().find(is_it).unwrap().intervals.iou
+        };
+        assert_eq!(found(Some("a"), Some(Expression::Fear)), [0.5, 0.5]);
+        assert_eq!(found(Some("b"), None), [0.25, 0.75]);
+        assert_eq!(found(None, None), [0.375, 0.625]);
     }
 }

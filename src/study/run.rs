@@ -60,6 +60,7 @@ impl PlannedNetwork {
             architecture: architecture.to_owned(),
             fold,
             sha256,
+            input: spec.reading(),
             classes: spec.classes.clone(),
             name: spec.name.clone(),
         };
@@ -137,7 +138,7 @@ impl Plan {
         let Some(added) = networks.strip_prefix(&known[..]) else {
             let names: Vec<&str> = known.iter().map(|row| row.name.as_str()).collect();
             return other(format!(
-                "its networks are {}, perhaps with other files; new ones are named after them",
+                "its networks are {}, perhaps with other files or descriptions; new ones are named after them",
                 names.join(", ")
             ));
         };
@@ -446,10 +447,7 @@ impl<'a> Explainer<'a> {
         // A network that answers the same to everything has no relevance to compare: that is no evidence.
         let answers_something = shuffled.surrogate.weights.iter().any(|weight| weight.abs() > 1e-9);
         Ok(Checks {
-            deletion: faithfulness.deletion,
-            insertion: faithfulness.insertion,
-            deletion_random: faithfulness.deletion_random,
-            insertion_random: faithfulness.insertion_random,
+            faithfulness,
             repeat_correlation: pearson(&original, &self.relevance(face, &repeated)),
             shuffled_correlation: answers_something
                 .then(|| pearson(&original, &self.relevance(face, &shuffled))),

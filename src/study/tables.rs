@@ -1,6 +1,8 @@
 //! A study's results as tables of typed columns, row by row: memory does not depend on the number of faces.
 
-use super::results::{HeatmapResult, Results};
+use super::bootstrap::{Estimate, Intervals};
+use super::checks::CurvePoint;
+use super::results::{HeatmapResult, NetworkResult, Results};
 use crate::compare::report::{Aggregation, Dendrogram};
 use crate::compare::{Correlation, Overlap};
 use crate::expression::Expression;
@@ -20,17 +22,23 @@ pub enum Table {
     Explanations,
     /// How alike every two networks are, per expression, in both forms of the coefficient.
     Correlations,
+    /// Means of what the checks found, and of how much relevance lies where it should, a row per network, region or check, and figure.
+    Checks,
+    /// The mean deletion and insertion curves of each network.
+    Curves,
     /// The clusters that follow from it, as SciPy writes a linkage.
     Linkages,
 }
 
 impl Table {
     /// All tables.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::Overlaps,
         Self::Means,
         Self::Answers,
         Self::Explanations,
+        Self::Checks,
+        Self::Curves,
         Self::Correlations,
         Self::Linkages,
     ];
@@ -42,6 +50,8 @@ impl Table {
             Self::Means => "means",
             Self::Answers => "answers",
             Self::Explanations => "explanations",
+            Self::Checks => "checks",
+            Self::Curves => "curves",
             Self::Correlations => "correlations",
             Self::Linkages => "linkages",
         }
@@ -73,6 +83,8 @@ impl<'a> Tables<'a> {
             Table::Means => columns(means()),
             Table::Answers => columns(answers(&self.classes())),
             Table::Explanations => columns(explanations()),
+            Table::Checks => columns(checks()),
+            Table::Curves => columns(curves()),
             Table::Correlations => columns(correlations()),
             Table::Linkages => columns(linkages()),
         }
@@ -100,6 +112,14 @@ impl<'a> Tables<'a> {
             }
             Table::Answers => self.for_each_answer(work),
             Table::Explanations => self.for_each_explanation(work),
+            Table::Checks => {
+                let fields = checks();
+                check_rows(results).iter().map(|row| values(&fields, row)).try_for_each(work)
+            }
+            Table::Curves => {
+                let fields = curves();
+                curve_rows(results).map(|row| values(&fields, &row)).try_for_each(work)
+            }
             Table::Correlations => {
                 let fields = correlations();
                 for_each_dendrogram(results, |coefficient, dendrogram| {
@@ -169,7 +189,6 @@ impl<'a> Tables<'a> {
 
 fn overlaps() -> Vec<Field<HeatmapResult>> {
     type Row = HeatmapResult;
-    let interval = |row: &Row| row.intervals;
     let mut fields: Vec<Field<Row>> = vec![
         field("network", |row: &Row| row.overlap.network.clone()),
         field("fold", |row: &Row| row.overlap.fold),
@@ -178,17 +197,30 @@ fn overlaps() -> Vec<Field<HeatmapResult>> {
         field("people", |row: &Row| row.people),
         field("otsu_level", |row: &Row| row.overlap.otsu_level),
         field("iou", |row: &Row| row.overlap.overlap.iou),
-        field("iou_low", move |row| interval(row).map(|all| all.iou[0])),
-        field("iou_high", move |row| interval(row).map(|all| all.iou[1])),
-        field("margin", |row: &Row| row.overlap.overlap.margin()),
-        field("margin_low", move |row| interval(row).map(|all| all.margin[0])),
-        field("margin_high", move |row| interval(row).map(|all| all.margin[1])),
-        field("above_chance", |row: &Row| row.overlap.overlap.above_chance()),
-        field("above_chance_low", move |row| interval(row).map(|all| all.above_chance[0])),
-        field("above_chance_high", move |row| interval(row).map(|all| all.above_chance[1])),
     ];
+    fields.extend(interval_fields(|row: &Row| &row.overlap.overlap, |row: &Row| row.intervals));
     fields.extend(overlap_fields(|row: &Row| &row.overlap.overlap));
     fields
+}
+
+/// What has an interval: after the intersection over union.
+fn interval_fields<Row: 'static>(
+    overlap: fn(&Row) -> &Overlap,
+    intervals: fn(&Row) -> Option<Intervals>,
+) -> [Field<Row>; 8] {
+    let end = move |name, figure: fn(Intervals) -> f64| {
+        field(name, move |row: &Row| intervals(row).map(figure))
+    };
+    [
+        end("iou_low", |all| all.iou[0]),
+        end("iou_high", |all| all.iou[1]),
+        field("margin", move |row: &Row| overlap(row).margin()),
+        end("margin_low", |all| all.margin[0]),
+        end("margin_high", |all| all.margin[1]),
+        field("above_chance", move |row: &Row| overlap(row).above_chance()),
+        end("above_chance_low", |all| all.above_chance[0]),
+        end("above_chance_high", |all| all.above_chance[1]),
+    ]
 }
 
 struct MeanRow {
@@ -197,6 +229,7 @@ struct MeanRow {
     network: Option<String>,
     expression: Option<Expression>,
     overlap: Overlap,
+    intervals: Option<Intervals>,
     share_above_all_white: Option<f64>,
 }
 
@@ -212,6 +245,7 @@ fn means() -> Vec<Field<MeanRow>> {
         }),
         field("iou", |row: &Row| row.overlap.iou),
     ];
+    fields.extend(interval_fields(|row: &Row| &row.overlap, |row: &Row| row.intervals));
     fields.extend(overlap_fields(|row: &Row| &row.overlap));
     fields.push(field("share_above_all_white", |row: &Row| row.share_above_all_white));
     fields
@@ -220,9 +254,17 @@ fn means() -> Vec<Field<MeanRow>> {
 fn mean_rows(results: &Results) -> Vec<MeanRow> {
     let mut rows = Vec::new();
     for means in &results.means {
+        let aggregation = means.aggregation;
         let mut add = |network: Option<&str>, expression, overlap, share_above_all_white| {
-            let (aggregation, network) = (means.aggregation, network.map(str::to_owned));
-            rows.push(MeanRow { aggregation, network, expression, overlap, share_above_all_white });
+            let intervals = results.intervals_of_mean(aggregation, network, expression);
+            rows.push(MeanRow {
+                aggregation,
+                network: network.map(str::to_owned),
+                expression,
+                overlap,
+                intervals,
+                share_above_all_white,
+            });
         };
         for mean in &means.per_network {
             add(Some(&mean.network), None, mean.overlap, None);
@@ -294,10 +336,14 @@ fn explanations() -> Vec<Field<ExplanationRow>> {
         of("segments", |each| each.weights.len()),
         of("r2", |each| each.r2),
         of("intercept", |each| each.intercept),
-        check("deletion", |checks| checks.deletion),
-        check("insertion", |checks| checks.insertion),
-        check("deletion_random", |checks| checks.deletion_random),
-        check("insertion_random", |checks| checks.insertion_random),
+        check("deletion", |checks| checks.faithfulness.explained.deletion_area()),
+        check("insertion", |checks| checks.faithfulness.explained.insertion_area()),
+        check("deletion_random", |checks| checks.faithfulness.random.deletion_area()),
+        check("insertion_random", |checks| checks.faithfulness.random.insertion_area()),
+        check("deletion_curve", |checks| checks.faithfulness.explained.deletion.clone()),
+        check("insertion_curve", |checks| checks.faithfulness.explained.insertion.clone()),
+        check("deletion_curve_random", |checks| checks.faithfulness.random.deletion.clone()),
+        check("insertion_curve_random", |checks| checks.faithfulness.random.insertion.clone()),
         check("repeat_correlation", |checks| checks.repeat_correlation),
         check("shuffled_correlation", |checks| checks.shuffled_correlation),
         moved("moved_mass", 0),
@@ -306,6 +352,105 @@ fn explanations() -> Vec<Field<ExplanationRow>> {
         of("weights", |each| each.weights.clone()),
         field("problem", |row: &Row| row.explanation.as_ref().err().cloned().flatten()),
     ]
+}
+
+/// A mean over a network's faces.
+struct CheckRow {
+    network: String,
+    /// None: over all, as far as they were checked.
+    expression: Option<Expression>,
+    figure: &'static str,
+    faces: usize,
+    estimate: Estimate,
+    /// What relevance that is spread evenly gives, where that is known.
+    chance: Option<f64>,
+}
+
+fn checks() -> Vec<Field<CheckRow>> {
+    type Row = CheckRow;
+    vec![
+        field("network", |row: &Row| row.network.clone()),
+        field("expression", |row: &Row| {
+            row.expression.map_or_else(|| "all".to_owned(), |each| each.name().to_owned())
+        }),
+        field("figure", |row: &Row| row.figure.to_owned()),
+        field("faces", |row: &Row| row.faces),
+        field("mean", |row: &Row| row.estimate.mean),
+        field("low", |row: &Row| row.estimate.interval.map(|[low, _]| low)),
+        field("high", |row: &Row| row.estimate.interval.map(|[_, high]| high)),
+        field("chance", |row: &Row| row.chance),
+    ]
+}
+
+fn check_rows(results: &Results) -> Vec<CheckRow> {
+    let mut rows = Vec::new();
+    for NetworkResult { network, checks, in_mask, in_moved, .. } in &results.networks {
+        let mut add = |expression, figure, faces, estimate, chance| {
+            let network = network.clone();
+            rows.push(CheckRow { network, expression, figure, faces, estimate, chance });
+        };
+        if let Some(checks) = checks {
+            for (figure, estimate) in [
+                ("deletion", checks.deletion),
+                ("deletion_random", checks.deletion_random),
+                ("deletion_gain", checks.deletion_gain),
+                ("insertion", checks.insertion),
+                ("insertion_random", checks.insertion_random),
+                ("insertion_gain", checks.insertion_gain),
+                ("repeat_correlation", checks.repeat_correlation),
+            ] {
+                add(None, figure, checks.faces, estimate, None);
+            }
+            if let Some(correlation) = checks.shuffled_correlation {
+                add(None, "shuffled_correlation", checks.shuffled_faces, correlation, None);
+            }
+        }
+        let names = [
+            ["mask_mass", "mask_mass_gain", "mask_rank", "mask_rank_gain"],
+            ["moved_mass", "moved_mass_gain", "moved_rank", "moved_rank_gain"],
+        ];
+        for (means, names) in [in_mask, in_moved].into_iter().zip(names) {
+            for each in means {
+                let estimates = [each.mass, each.mass_gain, each.rank, each.rank_gain];
+                let chances = [Some(each.chance), None, Some(each.chance), None];
+                for ((name, estimate), chance) in names.into_iter().zip(estimates).zip(chances) {
+                    add(Some(each.expression), name, each.faces, estimate, chance);
+                }
+            }
+        }
+    }
+    rows
+}
+
+struct CurveRow {
+    network: String,
+    faces: usize,
+    point: CurvePoint,
+}
+
+fn curves() -> Vec<Field<CurveRow>> {
+    type Row = CurveRow;
+    vec![
+        field("network", |row: &Row| row.network.clone()),
+        field("faces", |row: &Row| row.faces),
+        field("share", |row: &Row| row.point.share),
+        field("deletion", |row: &Row| row.point.deletion),
+        field("deletion_random", |row: &Row| row.point.deletion_random),
+        field("insertion", |row: &Row| row.point.insertion),
+        field("insertion_random", |row: &Row| row.point.insertion_random),
+    ]
+}
+
+fn curve_rows(results: &Results) -> impl Iterator<Item = CurveRow> {
+    results.networks.iter().flat_map(|network| {
+        network.checks.iter().flat_map(|checks| {
+            checks.curves.iter().map(|&point| CurveRow {
+                network: network.network.clone(),
+                faces: checks.faces,
+                point,
+            })
+        })
+    })
 }
 
 fn for_each_dendrogram<E>(

@@ -4,6 +4,7 @@ pub mod bars;
 pub mod colour_map;
 pub mod confusion;
 pub mod correlation_matrix;
+pub mod curves;
 pub mod dendrogram;
 pub mod heatmap_grid;
 pub mod heatmap_panel;

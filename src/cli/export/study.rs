@@ -21,6 +21,7 @@ use crate::store::Store;
 use crate::study::tables::{Table, Tables};
 use crate::study::{ALL_NETWORKS, REPLICATES, Results, cells, heatmap_sums};
 use crate::view::correlation_matrix::{self, DISTANCES};
+use crate::view::curves;
 use crate::view::heatmap_grid::{self, HeatmapCell, HeatmapRow};
 use crate::view::markdown;
 
@@ -71,6 +72,7 @@ fn files(formats: &[Format], store: &Store) -> Result<BTreeSet<String>, Failure>
                 for [centred, equation_4] in Expression::SIX.map(drawing_files) {
                     files.extend([centred, equation_4]);
                 }
+                files.insert(CURVES.to_owned());
             }
             Format::Png => {
                 files.insert(GRID.to_owned());
@@ -86,6 +88,9 @@ fn files(formats: &[Format], store: &Store) -> Result<BTreeSet<String>, Failure>
     }
     Ok(files)
 }
+
+/// Deletion and insertion of every checked network.
+const CURVES: &str = "curves.svg";
 
 /// How alike networks are by the mean-centred coefficient and by equation 4.
 fn drawing_files(expression: Expression) -> [String; 2] {
@@ -160,8 +165,17 @@ impl Export<'_> {
         )
     }
 
-    /// Draws how alike the networks are, as the report does; nothing for an expression that one network alone has read.
+    /// Draws how alike the networks are, as the report does, but nothing for an expression that one network alone has read; and the curves of the
+    /// networks that were checked, if any was.
     fn drawings(&self) -> Result<(), Failure> {
+        let networks = self.results.networks.iter();
+        let checked: Vec<_> = networks
+            .filter_map(|network| Some((network.network.as_str(), network.checks.as_ref()?)))
+            .collect();
+        if !checked.is_empty() {
+            let drawing = curves::svg("Deletion and insertion", &checked);
+            write_file(&self.out.join(CURVES), drawing.as_bytes())?;
+        }
         let Results { dendrograms, dendrograms_equation_4, .. } = self.results;
         for (which, all) in [dendrograms, dendrograms_equation_4].into_iter().enumerate() {
             for each in all {

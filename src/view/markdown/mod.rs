@@ -11,7 +11,7 @@ use crate::compare::report::{Aggregation, Means};
 use crate::expression::Expression;
 use crate::heatmap::Clipping;
 use crate::standard_face::FACE_PIXELS;
-use crate::study::{FEW_PEOPLE, HeatmapResult, Results};
+use crate::study::{FEW_PEOPLE, HeatmapResult, Intervals, Results};
 
 /// The overlaps of a study as the paper's Table 3 in both published aggregations, then every heatmap, each beside its chance
 /// levels, and the verdicts.
@@ -72,7 +72,9 @@ fn table_3(text: &mut String, results: &Results, means: &Means) {
             let cell = cell(results, means.aggregation, &of_network.network, expression);
             let _ = write!(text, " {} |", cell.unwrap_or_default());
         }
-        let _ = writeln!(text, " {:.3} |", of_network.overlap.iou);
+        let network = Some(of_network.network.as_str());
+        let intervals = results.intervals_of_mean(means.aggregation, network, None);
+        let _ = writeln!(text, " {} |", with_interval(of_network.overlap.iou, intervals));
     }
     type Level = fn(&Overlap) -> f64;
     let levels: [(&str, Level); 4] = [
@@ -83,12 +85,18 @@ fn table_3(text: &mut String, results: &Results, means: &Means) {
     ];
     for (name, level) in levels {
         let _ = write!(text, "| *{name}* |");
+        // Of the levels only the mean IoU has intervals.
+        let figure = |expression, overlap| {
+            let of_mean = (name == "mean")
+                .then(|| results.intervals_of_mean(means.aggregation, None, expression));
+            with_interval(level(overlap), of_mean.flatten())
+        };
         for expression in Expression::SIX {
             let of_expression = means.per_expression.iter().find(|of| of.expression == expression);
-            let figure = of_expression.map(|of| format!("{:.3}", level(&of.overlap)));
+            let figure = of_expression.map(|of| figure(Some(expression), &of.overlap));
             let _ = write!(text, " {} |", figure.unwrap_or_default());
         }
-        let _ = writeln!(text, " {:.3} |", level(&means.overall));
+        let _ = writeln!(text, " {} |", figure(None, &means.overall));
     }
     let _ = writeln!(
         text,
@@ -97,7 +105,14 @@ fn table_3(text: &mut String, results: &Results, means: &Means) {
     );
 }
 
-/// A network's overlap for an expression; only one heatmap, not the mean of several, has an interval.
+fn with_interval(iou: f64, intervals: Option<Intervals>) -> String {
+    let interval = intervals.map_or_else(String::new, |Intervals { iou: [low, high], .. }| {
+        format!(" ({low:.3} to {high:.3})")
+    });
+    format!("{iou:.3}{interval}")
+}
+
+/// A network's overlap for an expression.
 fn cell(
     results: &Results,
     aggregation: Aggregation,
@@ -118,7 +133,8 @@ fn cell(
                 .filter(|row| row.fold.is_some())
                 .map(|row| row.overlap)
                 .collect();
-            Overlap::mean(&of_folds).map(|mean| format!("{:.3}", mean.iou))
+            let intervals = results.intervals_of_mean(aggregation, Some(network), Some(expression));
+            Overlap::mean(&of_folds).map(|mean| with_interval(mean.iou, intervals))
         }
     }
 }

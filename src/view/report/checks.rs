@@ -1,13 +1,22 @@
 //! Whether explanations can be trusted, and whether another study says the same.
 
-use super::counted;
+use super::{counted, people, replicates};
 use crate::expression::Expression;
-use crate::study::{Agreement, CheckMeans, FEW_PEOPLE, NetworkResult, RelevanceMean, Results};
-use crate::view::html::{MISSING, Table, escape, number, paragraph};
+use crate::study::{
+    Agreement, CheckMeans, Estimate, FEW_PEOPLE, NetworkResult, RelevanceMean, Results,
+};
+use crate::view::curves;
+use crate::view::html::{
+    MISSING, Table, escape, figure, figure_beside, number, paragraph, side_by_side,
+};
+
+/// Networks in a drawing of curves: what fits on a sheet of paper.
+const CURVES: usize = 4;
 
 /// Checks face by face, and where relevance lies.
 pub fn checks(results: &Results) -> String {
     let mut text = checks_table(results);
+    text += &checked_curves(results);
     text += "<h3>Where relevance lies, face by face</h3>\n";
     text += &paragraph(
         "Mass: the share of the relevance for the class that lies inside a region. Rank accuracy: of the most relevant pixels, as many as the region has, the share inside. Both are good when they are above \
@@ -15,8 +24,9 @@ pub fn checks(results: &Results) -> String {
     );
     let caption = |what: &str| {
         format!(
-            "<strong>Relevance in {what}</strong>, means over the explained faces of each network and expression (LIME, {} samples); high is good, chance beside. n: column faces.",
-            results.configuration.samples
+            "<strong>Relevance in {what}</strong>, means over the explained faces of each network and expression (LIME, {} samples); high is good, chance beside. Bold: all of the interval of mass − chance is above 0.{} n: column faces.",
+            results.configuration.samples,
+            interval_note(results)
         )
     };
     text += &relevance_table(results, |network| &network.in_mask)
@@ -42,14 +52,16 @@ fn checks_table(results: &Results) -> String {
         "faces",
         "deletion",
         "random order",
+        "random − own",
         "insertion",
         "random order",
+        "own − random",
         "repeatability",
         "shuffled weights",
         "faces that count",
     ]);
     for network in &results.networks {
-        let cells: [String; 8] = match network.checks {
+        let cells: [String; 10] = match &network.checks {
             None => std::array::from_fn(|_| MISSING.to_owned()),
             Some(CheckMeans {
                 faces,
@@ -57,17 +69,22 @@ fn checks_table(results: &Results) -> String {
                 insertion,
                 deletion_random,
                 insertion_random,
+                deletion_gain,
+                insertion_gain,
                 repeat_correlation,
                 shuffled_correlation,
                 shuffled_faces,
+                curves: _,
             }) => [
                 faces.to_string(),
-                number(deletion, 3),
-                number(deletion_random, 3),
-                number(insertion, 3),
-                number(insertion_random, 3),
-                number(repeat_correlation, 3),
-                number(shuffled_correlation.unwrap_or(f64::NAN), 3),
+                number(deletion.mean, 3),
+                number(deletion_random.mean, 3),
+                estimate(deletion_gain),
+                number(insertion.mean, 3),
+                number(insertion_random.mean, 3),
+                estimate(insertion_gain),
+                estimate(repeat_correlation),
+                shuffled_correlation.as_ref().map_or_else(|| MISSING.to_owned(), estimate),
                 shuffled_faces.to_string(),
             ],
         };
@@ -82,25 +99,77 @@ depend on what the network has learnt. Two explanations of some 30 superpixels t
 </ul>
 ";
     let caption = format!(
-        "<strong>Checks of single explanations</strong>, means over at most {} of each training and expression; random orders: {} for each face. n: columns faces and faces that count.",
+        "<strong>Checks of single explanations</strong>, means over at most {} of each training and expression; random orders: {} for each face.{} n: columns faces and faces that count.",
         counted(results.configuration.checks, "face", "faces"),
-        crate::study::RANDOM_ORDERS
+        crate::study::RANDOM_ORDERS,
+        interval_note(results)
     );
     guide.to_owned() + &table.finish("Checks", &caption)
+}
+
+/// The curves whose areas the table has.
+fn checked_curves(results: &Results) -> String {
+    let checked: Vec<(&str, &CheckMeans)> = results
+        .networks
+        .iter()
+        .filter_map(|network| Some((network.network.as_str(), network.checks.as_ref()?)))
+        .collect();
+    let drawings: Vec<String> = checked
+        .chunks(CURVES)
+        .map(|networks| curves::svg("Deletion and insertion", networks))
+        .collect();
+    let caption = "<strong>What hiding and showing does.</strong> Means over the checked faces of each network; above each plot the area under both curves. An explanation \
+         that names what the network looks at makes the solid line leave the dashed one at once: downwards for deletion, upwards for insertion. n: faces, at the right of each name.";
+    match drawings.as_slice() {
+        [] => String::new(),
+        [drawing] => figure_beside(drawing, caption),
+        several => figure(&side_by_side(several), caption),
+    }
+}
+
+/// What the ranges in brackets are, where there are any.
+fn interval_note(results: &Results) -> String {
+    replicates(results).map_or_else(String::new, |replicates| {
+        format!(
+            " In brackets: 95 % intervals from {replicates} bootstrap replicates over {}.",
+            people(results)
+        )
+    })
+}
+
+fn estimate(Estimate { mean, interval }: &Estimate) -> String {
+    let interval = interval.map_or_else(String::new, |[low, high]| {
+        format!(" ({} to {})", number(low, 3), number(high, 3))
+    });
+    format!("{}{interval}", number(*mean, 3))
 }
 
 fn relevance_table(
     results: &Results,
     means: impl Fn(&NetworkResult) -> &Vec<RelevanceMean>,
 ) -> Table {
-    let mut table = Table::new(&["expression", "faces", "mass", "rank accuracy", "chance"]);
+    let mut table = Table::new(&[
+        "expression",
+        "faces",
+        "chance",
+        "mass",
+        "mass − chance",
+        "rank accuracy",
+        "rank − chance",
+    ]);
     for network in &results.networks {
         table.group(&network.network);
         for mean in means(network) {
-            let figures = [mean.mass, mean.rank, mean.chance].map(|figure| number(figure, 3));
-            let mut cells = vec![mean.faces.to_string()];
-            cells.extend(figures);
-            table.row("", mean.expression.name(), &cells);
+            let cells = [
+                mean.faces.to_string(),
+                number(mean.chance, 3),
+                number(mean.mass.mean, 3),
+                estimate(&mean.mass_gain),
+                number(mean.rank.mean, 3),
+                estimate(&mean.rank_gain),
+            ];
+            let is_above = mean.mass_gain.interval.is_some_and(|[low, _]| low > 0.0);
+            table.row(if is_above { "above" } else { "" }, mean.expression.name(), &cells);
         }
     }
     table

@@ -93,26 +93,27 @@ fn means(results: &Results, aggregation: Aggregation) -> Option<&Means> {
     results.means.iter().find(|means| means.aggregation == aggregation)
 }
 
-/// The columns of every table of overlaps; intervals only stand in some.
-fn columns(people: &'static str, with_intervals: bool) -> Vec<&'static str> {
-    let mut columns = vec!["expression", "faces", people];
-    if with_intervals {
-        columns.push("beats chance");
-    }
-    columns.push("IoU");
-    if with_intervals {
-        columns.push("95 % interval");
-    }
-    columns.extend(["all white", "random", "other masks"]);
-    if with_intervals {
-        columns.push("IoU − highest, 95 % interval");
-    }
-    columns.push("own − other");
-    if with_intervals {
-        columns.push("95 % interval");
-    }
-    columns.extend(["Otsu level", "area, % of face", "precision", "recall", "F1"]);
-    columns
+/// The columns of every table of overlaps.
+fn columns(people: &str) -> [&str; 17] {
+    [
+        "expression",
+        "faces",
+        people,
+        "beats chance",
+        "IoU",
+        "95 % interval",
+        "all white",
+        "random",
+        "other masks",
+        "IoU − highest, 95 % interval",
+        "own − other",
+        "95 % interval",
+        "Otsu level",
+        "area, % of face",
+        "precision",
+        "recall",
+        "F1",
+    ]
 }
 
 /// What a row of a table says.
@@ -138,52 +139,35 @@ impl<'a> Line<'a> {
         }
     }
 
-    fn mean(overlap: &'a Overlap) -> Self {
-        Line {
-            overlap,
-            otsu_level: None,
-            faces: None,
-            people: None,
-            intervals: None,
-            is_last: false,
-        }
+    fn mean(overlap: &'a Overlap, intervals: Option<Intervals>) -> Self {
+        Line { overlap, otsu_level: None, faces: None, people: None, intervals, is_last: false }
     }
 
-    fn add(&self, table: &mut Table, name: &str, with_intervals: bool) {
+    fn add(&self, table: &mut Table, name: &str) {
         let missing = || MISSING.to_owned();
         let is_thin = self.people.is_some_and(|people| people < FEW_PEOPLE);
-        let intervals = self.intervals;
-        let overlap = self.overlap;
+        let Line { overlap, intervals, .. } = *self;
         let above = intervals.map(|intervals| intervals.above_chance);
-        let mut cells = vec![
+        let dagger = if is_thin { " †" } else { "" };
+        let figure = |figure: f64| number(figure, 3);
+        let cells = [
             self.faces.map_or_else(missing, |faces| faces.to_string()),
-            self.people.map_or_else(missing, |people| {
-                format!("{people}{}", if is_thin { " †" } else { "" })
-            }),
+            self.people.map_or_else(missing, |people| format!("{people}{dagger}")),
+            above.map_or_else(missing, beats_chance),
+            figure(overlap.iou),
+            intervals.map_or_else(missing, |intervals| range(intervals.iou)),
+            figure(overlap.iou_all_white),
+            figure(overlap.iou_random),
+            figure(overlap.iou_other_masks),
+            above.map_or_else(missing, range),
+            figure(overlap.margin()),
+            intervals.map_or_else(missing, |intervals| range(intervals.margin)),
+            self.otsu_level.map_or_else(missing, |level| level.to_string()),
+            number(100.0 * overlap.foreground_area / FACE_PIXELS as f64, 1),
+            figure(overlap.precision),
+            figure(overlap.recall),
+            figure(overlap.f1),
         ];
-        if with_intervals {
-            cells.push(above.map_or_else(missing, beats_chance));
-        }
-        cells.push(number(overlap.iou, 3));
-        if with_intervals {
-            cells.push(intervals.map_or_else(missing, |intervals| range(intervals.iou)));
-        }
-        cells.extend(
-            [overlap.iou_all_white, overlap.iou_random, overlap.iou_other_masks]
-                .map(|level| number(level, 3)),
-        );
-        if with_intervals {
-            cells.push(above.map_or_else(missing, range));
-        }
-        cells.push(number(overlap.iou - overlap.iou_other_masks, 3));
-        if with_intervals {
-            cells.push(intervals.map_or_else(missing, |intervals| range(intervals.margin)));
-        }
-        cells.push(self.otsu_level.map_or_else(missing, |level| level.to_string()));
-        cells.push(number(100.0 * overlap.foreground_area / FACE_PIXELS as f64, 1));
-        cells.extend(
-            [overlap.precision, overlap.recall, overlap.f1].map(|figure| number(figure, 3)),
-        );
         let is_above = above.is_some_and(|[low, _]| low > 0.0);
         let classes = [(self.is_last, "mean"), (is_thin, "thin"), (is_above, "above")];
         let classes: Vec<&str> =
@@ -207,28 +191,31 @@ fn beats_chance([low, high]: [f64; 2]) -> String {
 }
 
 fn pooled_table(results: &Results) -> String {
-    let mut table = Table::new(&columns(people(results), true));
+    let mut table = Table::new(&columns(people(results)));
     let means = means(results, Aggregation::Pooled);
     for network in &results.networks {
         table.group(&network.network);
         for expression in Expression::SIX {
             if let Some(row) = results.pooled(&network.network, expression) {
-                Line::of(row).add(&mut table, expression.name(), true);
+                Line::of(row).add(&mut table, expression.name());
             }
         }
         let of_network = means.and_then(|means| {
             means.per_network.iter().find(|mean| mean.network == network.network)
         });
         if let Some(mean) = of_network {
-            Line { is_last: true, ..Line::mean(&mean.overlap) }.add(&mut table, "mean", true);
+            let name = Some(network.network.as_str());
+            let intervals = results.intervals_of_mean(Aggregation::Pooled, name, None);
+            let line = Line { is_last: true, ..Line::mean(&mean.overlap, intervals) };
+            line.add(&mut table, "mean");
         }
     }
     if let (Some(means), true) = (means, results.networks.len() > 1) {
         table.group("Mean over the networks");
-        add_expression_means(&mut table, means, true);
+        add_expression_means(&mut table, results, means);
         table.group("All networks pooled into one heatmap");
         for row in &results.all_networks {
-            Line::of(row).add(&mut table, row.overlap.expression.name(), true);
+            Line::of(row).add(&mut table, row.overlap.expression.name());
         }
     }
     let several = results.networks.iter().any(|network| network.trainings.len() > 1);
@@ -254,18 +241,24 @@ fn share_above(means: Option<&Means>) -> String {
     })
 }
 
-fn add_expression_means(table: &mut Table, means: &Means, with_intervals: bool) {
+fn add_expression_means(table: &mut Table, results: &Results, means: &Means) {
+    let intervals = |expression| results.intervals_of_mean(means.aggregation, None, expression);
     for mean in &means.per_expression {
-        Line::mean(&mean.overlap).add(table, mean.expression.name(), with_intervals);
+        let line = Line::mean(&mean.overlap, intervals(Some(mean.expression)));
+        line.add(table, mean.expression.name());
     }
-    Line { is_last: true, ..Line::mean(&means.overall) }.add(table, "all", with_intervals);
+    let line = Line { is_last: true, ..Line::mean(&means.overall, intervals(None)) };
+    line.add(table, "all");
 }
 
 /// The later of the two published tables.
 fn mean_table(results: &Results, means: &Means) -> String {
-    let mut table = Table::new(&columns(people(results), false));
+    let mut table = Table::new(&columns(people(results)));
     for mean in &means.per_network {
         table.group(&mean.network);
+        let intervals = |expression| {
+            results.intervals_of_mean(means.aggregation, Some(&mean.network), expression)
+        };
         for expression in Expression::SIX {
             let of_pair: Vec<&HeatmapResult> =
                 trainings_of(results, &mean.network, expression).collect();
@@ -275,16 +268,17 @@ fn mean_table(results: &Results, means: &Means) -> String {
                 let line = Line {
                     faces: Some(of_pair.iter().map(|row| row.explanations).sum()),
                     people: pooled.map(|row| row.people),
-                    ..Line::mean(&overlap)
+                    ..Line::mean(&overlap, intervals(Some(expression)))
                 };
-                line.add(&mut table, expression.name(), false);
+                line.add(&mut table, expression.name());
             }
         }
-        Line { is_last: true, ..Line::mean(&mean.overlap) }.add(&mut table, "mean", false);
+        let line = Line { is_last: true, ..Line::mean(&mean.overlap, intervals(None)) };
+        line.add(&mut table, "mean");
     }
     if means.per_network.len() > 1 {
         table.group("Mean over the networks");
-        add_expression_means(&mut table, means, false);
+        add_expression_means(&mut table, results, means);
     }
     let caption = format!(
         "<strong>Mean over the trainings (the way of the later table).</strong> Every training’s heatmap is compared with the mask by itself; the figures are means of theirs. Only networks with several trainings. n: columns faces and {}, of \
@@ -307,7 +301,7 @@ fn trainings_of<'a>(
 }
 
 fn trainings_table(results: &Results) -> String {
-    let mut table = Table::new(&columns(people(results), true));
+    let mut table = Table::new(&columns(people(results)));
     let rows = || results.heatmaps.iter().filter(|row| row.overlap.fold.is_some());
     let mut last = String::new();
     for row in rows() {
@@ -316,7 +310,7 @@ fn trainings_table(results: &Results) -> String {
             table.group(&name);
             last = name;
         }
-        Line::of(row).add(&mut table, row.overlap.expression.name(), true);
+        Line::of(row).add(&mut table, row.overlap.expression.name());
     }
     let caption = format!(
         "<strong>Every training’s own heatmaps.</strong> Columns as above. n: columns faces and {}. {}",
@@ -441,6 +435,7 @@ mod tests {
             },
             explanations: 40,
             people,
+            replicates: Vec::new(),
             intervals: Some(Intervals {
                 replicates: 40,
                 groups: people,
@@ -460,8 +455,8 @@ mod tests {
             (19, [-0.1, 0.2], "thin", "19 †", "no"),
             (20, [-0.2, -0.1], "", "20", "below"),
         ] {
-            let mut table = Table::new(&columns("people", true));
-            Line::of(&row(people, above_chance)).add(&mut table, "fear", true);
+            let mut table = Table::new(&columns("people"));
+            Line::of(&row(people, above_chance)).add(&mut table, "fear");
             let elements = parse(&table.finish("label", "caption"));
             let body = elements.iter().rposition(|each| each.name == "tr").unwrap();
             assert_eq!(elements[body].get("class").unwrap_or_default(), class);
