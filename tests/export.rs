@@ -362,8 +362,8 @@ fn check_curves(out: &Path, explanations: &Rows) {
             assert!(number(found, "low") <= number(found, "mean"));
             assert!(number(found, "high") >= number(found, "mean"));
             let points: Vec<_> = curves.iter().filter(|row| row["network"] == network).collect();
-            assert_eq!(points.len(), 21);
-            for (point, end) in [(0, 0_usize), (20, usize::MAX)] {
+            assert_eq!(points.len(), 101);
+            for (point, end) in [(0, 0_usize), (100, usize::MAX)] {
                 let at_end = |row: &BTreeMap<String, String>| {
                     let curve = numbers(&row[curve_name]);
                     curve[end.min(curve.len() - 1)]

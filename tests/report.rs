@@ -10,6 +10,7 @@ use std::process::{Command, Output};
 use std::sync::LazyLock;
 
 use common::program::{errors, text};
+use ferscope::compare::report::Aggregation;
 use ferscope::store::Store;
 use ferscope::study::{Agreement, Results, ResultsOptions};
 use serde_json::Value;
@@ -152,13 +153,13 @@ fn rows(elements: &[Element]) -> Vec<(String, String, Vec<String>)> {
 #[test]
 fn a_page_tells_the_whole_study() {
     let study = "labelled <1>.sqlite";
-    let page = report(study, "whole.html", &["--bootstrap", "40"]);
+    let page = report(study, "whole.html", &["--bootstrap", "100"]);
     let elements = check_page(&page);
     let texts: Vec<&str> = elements.iter().map(|each| each.text.as_str()).collect();
     assert!(texts.contains(&"Where networks look in faces: labelled <1>.sqlite"));
     assert!(!page.contains("class=\"banner\""), "it is complete");
 
-    let results = STUDIES.results(study, 40);
+    let results = STUDIES.results(study, 100);
     assert_eq!(results.networks.len(), 2);
     for network in &results.networks {
         let verdict = network.verdict.split_once(": ").unwrap().1;
@@ -185,6 +186,16 @@ fn a_page_tells_the_whole_study() {
     }
     assert!(found > 6, "two networks, and trainings apart and pooled");
 
+    for network in &results.networks {
+        let name = Some(network.network.as_str());
+        let intervals = results.intervals_of_mean(Aggregation::Pooled, name, None).unwrap();
+        let is_mean =
+            |row: &&(String, String, Vec<String>)| row.0 == network.network && row.1 == "mean";
+        let (_, _, cells) = rows.iter().find(is_mean).unwrap();
+        let [low, high] = intervals.iou.map(|end| format!("{end:.3}"));
+        assert_eq!(cells[4], format!("{low} to {high}"));
+    }
+
     // Both published aggregations, likeness by both coefficients, labels, checks, thin evidence.
     for words in [
         "Overlaps of the pooled heatmaps",
@@ -195,13 +206,15 @@ fn a_page_tells_the_whole_study() {
     ] {
         assert!(elements.iter().any(|each| each.get("aria-label") == Some(words)), "{words}");
     }
-    for words in ["The same by equation 4", "Agreement with the labels", "† Thin evidence"] {
+    for words in
+        ["The same by equation 4", "Agreement with the labels", "† Thin evidence", "Deletion: "]
+    {
         assert!(texts.iter().any(|text| text.contains(words)), "{words}");
     }
     let pictures = elements.iter().filter(|each| each.name == "img").count();
     assert_eq!(pictures, 2, "all networks, and the trainings of one");
     assert_eq!(
-        report(study, "again.html", &["--bootstrap", "40"]),
+        report(study, "again.html", &["--bootstrap", "100"]),
         page,
         "the same study, another page"
     );
@@ -215,6 +228,7 @@ fn what_is_not_known_is_said() {
     assert!(has("not known: each picture counts as another person"));
     assert!(has("What the pictures show is not known"));
     assert!(has("No intervals were computed") && has("No explanation was checked"));
+    assert!(!has("Deletion: "), "no curves");
     assert!(!has("How alike the networks are"), "there is only one");
     assert!(has("face-api-expression") && !has("Agreement with the labels"));
 }

@@ -172,7 +172,7 @@ fn what_is_foreign_newer_missing_or_damaged_is_refused_as_such() {
         let open = refused(Session::open(&path, &configuration()));
         assert!(open.contains(expected), "{command}: {open}");
     };
-    tamper("PRAGMA user_version = 3", "was written by a newer ferscope (form 3");
+    tamper("PRAGMA user_version = 2", "was written by a newer ferscope (form 2)");
     tamper("PRAGMA application_id = 7", "is no study or session of ferscope");
     tamper("UPDATE session SET visits = -1", "is damaged");
     tamper("DROP TABLE sums", "is damaged: no such table");

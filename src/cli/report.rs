@@ -8,12 +8,9 @@ use super::output::{create_folder_of, print, refuse_existing, write_file};
 use super::study::results;
 use crate::session::{MIN_VISITS, SessionAgreement, SessionResults};
 use crate::store::{is_session, read_session};
-use crate::study::{Agreement, REPLICATES};
+use crate::study::{Agreement, FEWEST_REPLICATES, REPLICATES};
 use crate::view::report::session::{self, SessionReport};
 use crate::view::report::{Report, page};
-
-/// The fewest replicates whose central 95 % leave anything out.
-const FEWEST_REPLICATES: usize = 40;
 
 /// Write a study, or a session of `ferscope run`, as one HTML page: overlaps beside chance, heatmaps, intervals, limits
 ///

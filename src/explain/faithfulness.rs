@@ -52,6 +52,14 @@ pub struct Faithfulness {
     pub random: Curves,
 }
 
+impl Faithfulness {
+    /// Deletion, insertion, and both of random orders.
+    pub fn curves(&self) -> [&Vec<f32>; 4] {
+        let Faithfulness { explained, random } = self;
+        [&explained.deletion, &explained.insertion, &random.deletion, &random.insertion]
+    }
+}
+
 /// Superpixels by falling weight, equal ones by their number. Weights must be finite.
 fn order_by_weight(weights: &[f64]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..weights.len()).collect();

@@ -14,7 +14,7 @@ use super::{
 /// they are its parts.
 ///
 /// Pictures are the same where path, contents, label, subject and fold are; an explanation that several have must be the same in all. Studies that list the
-/// same pictures are taken for parts of one: then a picture of theirs must not be another file in some. Cost: linear in the
+/// same pictures, most of them the same files, are taken for parts of one: then none may be another file in some. Cost: linear in the
 /// explanations; memory does not depend on them, but on the number of pictures.
 ///
 /// # Errors
@@ -44,9 +44,9 @@ pub fn merge(parts: &[PathBuf], out: &Path) -> Result<()> {
         let theirs = other.networks()?;
         if theirs != networks {
             let names = |rows: &[super::NetworkRow]| {
-                let named = rows
-                    .iter()
-                    .map(|row| format!("{} {:.8} ({})", row.name, row.sha256, row.input));
+                let named = rows.iter().map(|row| {
+                    format!("{} {:.8} ({}, {:?})", row.name, row.sha256, row.input, row.classes)
+                });
                 named.collect::<Vec<_>>().join(", ")
             };
             return different(format!(
@@ -57,10 +57,15 @@ pub fn merge(parts: &[PathBuf], out: &Path) -> Result<()> {
         }
         let theirs = other.pictures()?;
         let is_same = |(one, other): &(&PictureRow, &PictureRow)| one.sha256 == other.sha256;
-        // Parts of one study have most pictures in common; other devices may give their pictures the same names.
+        // Parts of one study have most pictures in common; other devices may give theirs the same names.
         let undivided = lists.iter().find(|list| {
-            list.iter().map(described).eq(theirs.iter().map(described))
-                && list.iter().zip(&theirs).any(|pair| pair.0.sha256.is_some() && is_same(&pair))
+            let read: Vec<_> = list
+                .iter()
+                .zip(&theirs)
+                .filter(|(one, other)| one.sha256.is_some() && other.sha256.is_some())
+                .collect();
+            let same = read.iter().filter(|pair| is_same(pair)).count();
+            list.iter().map(described).eq(theirs.iter().map(described)) && 2 * same > read.len()
         });
         let Some(list) = undivided else {
             lists.push(theirs);

@@ -30,8 +30,10 @@ use lock::Lock;
 
 /// Marks the file as ours: "fers".
 const APPLICATION: i32 = 0x6665_7273;
-/// Of the schema. Sessions have not changed since form 1; studies of form 1 lack the curves of their checks.
-const VERSION: i32 = 2;
+/// Of a study's schema; form 1 lacks the curves of the checks.
+const STUDY_FORM: i32 = 2;
+/// Of a session's schema.
+const SESSION_FORM: i32 = 1;
 
 /// Why a store cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -65,11 +67,11 @@ pub enum StoreProblem {
     #[error("is {0}, not {1}")]
     Kind(&'static str, &'static str),
     /// Of a newer program.
-    #[error("was written by a newer ferscope (form {0}; this one knows {VERSION}): use that")]
+    #[error("was written by a newer ferscope (form {0}): use that")]
     Newer(i32),
     /// Of an older program.
     #[error(
-        "was written by an older ferscope (form {0}; this one knows {VERSION}): read it with that, or do the study anew in another file"
+        "was written by an older ferscope (form {0}): read it with that, or do the study anew in another file"
     )]
     Older(i32),
     /// The file is damaged.
@@ -127,7 +129,7 @@ impl Store {
         networks: &[NetworkRow],
         pictures: &[PictureRow],
     ) -> std::result::Result<Self, StoreProblem> {
-        let mut connection = create_database(path)?;
+        let mut connection = create_database(path, STUDY_FORM)?;
         let transaction = connection.transaction()?;
         transaction.execute_batch(include_str!("schema.sql"))?;
         for (name, value) in configuration.values() {
@@ -147,7 +149,7 @@ impl Store {
     /// Opens a study to go on with it.
     ///
     /// # Errors
-    /// When there is none, or the file is foreign, newer, damaged, not writable, or open in another program that goes on with it.
+    /// When there is none, or the file is foreign, newer, older, damaged, not writable, or open in another program that goes on with it.
     pub fn open(path: &Path) -> Result<Self> {
         let lock = Lock::take(path)?;
         let mut store = Self::open_with(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
@@ -164,7 +166,7 @@ impl Store {
     /// Opens a study to read it.
     ///
     /// # Errors
-    /// When there is none, or the file is foreign, newer or damaged.
+    /// When there is none, or the file is foreign, newer, older or damaged.
     pub fn read(path: &Path) -> Result<Self> {
         let store = Self::open_with(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         let check = |row: &rusqlite::Row| row.get::<_, String>(0);
@@ -189,11 +191,11 @@ impl Store {
             .map_err(|error| refuse(path, why_not_opened(path, error)))?;
         let store = Store { connection, path: path.to_owned(), lock: None };
         let require_study = || -> std::result::Result<(), StoreProblem> {
-            let version = recognise(&store.connection)?;
-            match session::has_table(&store.connection, "session")? {
-                true => Err(StoreProblem::Kind("a session of `ferscope run`", "a study")),
-                false if version < VERSION => Err(StoreProblem::Older(version)),
-                false => Ok(()),
+            match recognise(&store.connection)? {
+                Content::Session => {
+                    Err(StoreProblem::Kind("a session of `ferscope run`", "a study"))
+                }
+                Content::Study => Ok(()),
             }
         };
         require_study().map_err(|problem| store.refuse(problem))?;
@@ -676,8 +678,14 @@ impl Store {
     }
 }
 
-/// The form of a database that is ours.
-fn recognise(connection: &Connection) -> std::result::Result<i32, StoreProblem> {
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Content {
+    Study,
+    Session,
+}
+
+/// What a database of ours holds, if it is of the form that is known here.
+fn recognise(connection: &Connection) -> std::result::Result<Content, StoreProblem> {
     let number = |name| connection.pragma_query_value(None, name, |row| row.get(0));
     let application: i32 = number("application_id").map_err(|error| match error {
         rusqlite::Error::SqliteFailure(code, _)
@@ -690,9 +698,17 @@ fn recognise(connection: &Connection) -> std::result::Result<i32, StoreProblem> 
     if application != APPLICATION {
         return Err(StoreProblem::Foreign);
     }
+    let has_sessions = connection
+        .prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'session'")?
+        .exists([])?;
+    let (content, known) = match has_sessions {
+        true => (Content::Session, SESSION_FORM),
+        false => (Content::Study, STUDY_FORM),
+    };
     match number("user_version")? {
-        version @ 1..=VERSION => Ok(version),
-        other => Err(StoreProblem::Newer(other)),
+        form if form == known => Ok(content),
+        form if form < known => Err(StoreProblem::Older(form)),
+        form => Err(StoreProblem::Newer(form)),
     }
 }
 
@@ -775,11 +791,11 @@ fn require_file(path: &Path) -> Result<()> {
 }
 
 /// An empty store in a new file. The file system tells better than SQLite why it cannot be made.
-fn create_database(path: &Path) -> std::result::Result<Connection, StoreProblem> {
+fn create_database(path: &Path, form: i32) -> std::result::Result<Connection, StoreProblem> {
     std::fs::File::create_new(path)?;
     let connection = Connection::open(path)?;
     connection.pragma_update(None, "application_id", APPLICATION)?;
-    connection.pragma_update(None, "user_version", VERSION)?;
+    connection.pragma_update(None, "user_version", form)?;
     Ok(connection)
 }
 

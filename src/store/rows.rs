@@ -295,9 +295,9 @@ impl Explanation {
     }
 }
 
-fn curves_to_bytes(Faithfulness { explained, random }: &Faithfulness) -> Vec<u8> {
-    let curves = [&explained.deletion, &explained.insertion, &random.deletion, &random.insertion];
-    curves.into_iter().flatten().flat_map(|probability| probability.to_le_bytes()).collect()
+fn curves_to_bytes(faithfulness: &Faithfulness) -> Vec<u8> {
+    let probabilities = faithfulness.curves().into_iter().flatten();
+    probabilities.flat_map(|probability| probability.to_le_bytes()).collect()
 }
 
 /// None where they are not of so many superpixels.
@@ -395,5 +395,25 @@ pub(super) fn decompress(bytes: &[u8], length: usize) -> Result<Vec<u8>, String>
         Ok(result)
     } else {
         Err(format!("{} bytes where {length} belong", result.len()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn curves_come_back_as_they_were_and_others_are_refused() {
+        let curves = |first: f32| Curves {
+            deletion: vec![first, 0.5, 0.25],
+            insertion: vec![0.25, 0.75, first],
+        };
+        let faithfulness = Faithfulness { explained: curves(0.875), random: curves(0.125) };
+        let bytes = curves_to_bytes(&faithfulness);
+        assert_eq!(bytes.len(), 4 * 3 * 4);
+        assert_eq!(bytes[..4], 0.875_f32.to_le_bytes(), "deletion comes first");
+        assert_eq!(curves_from_bytes(&bytes, 2), Some(faithfulness));
+        assert_eq!(curves_from_bytes(&bytes, 3), None);
+        assert_eq!(curves_from_bytes(&bytes[1..], 2), None);
     }
 }

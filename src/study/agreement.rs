@@ -132,6 +132,15 @@ fn differences(here: &Results, there: &Results) -> Vec<String> {
                 mine.network
             ));
         }
+        let readings = |trainings: &[super::Training]| -> Vec<_> {
+            trainings.iter().map(|each| (each.input.clone(), each.classes.clone())).collect()
+        };
+        if readings(&mine.trainings) != readings(&theirs.trainings) {
+            differences.push(format!(
+                "{} is described otherwise there: its input or its classes",
+                mine.network
+            ));
+        }
     }
     let is_here = |name: &str| here.networks.iter().any(|each| each.network == name);
     let only_there = there.networks.iter().filter(|each| !is_here(&each.network));

@@ -15,6 +15,8 @@ use crate::random::Stream;
 use crate::standard_face::FACE_PIXELS;
 use crate::store::{Store, StoreError};
 
+/// The fewest replicates that leave something out of 95 % on either side.
+pub const FEWEST_REPLICATES: usize = 40;
 /// Replicates in memory at once: 59 MiB.
 const BATCH: usize = 250;
 /// Explanations added in one go, so that they and a replicate's sum stay in the processor's cache.
@@ -40,15 +42,15 @@ pub struct Intervals {
 }
 
 impl Intervals {
-    /// The intervals of an overlap from those of its replicates (none where one drew nobody); none with fewer than two people, or without
-    /// replicates.
+    /// The intervals of an overlap from those of its replicates (none where one drew nobody); none with fewer than two people or
+    /// [`FEWEST_REPLICATES`] that drew anybody.
     pub(super) fn new(
         found: &Overlap,
         groups: usize,
         replicates: &[Option<Overlap>],
     ) -> Option<Self> {
         let drawn: Vec<Overlap> = replicates.iter().copied().flatten().collect();
-        if groups < 2 || drawn.is_empty() {
+        if groups < 2 || drawn.len() < FEWEST_REPLICATES {
             return None;
         }
         let interval = |figure: fn(&Overlap) -> f64| {
@@ -69,7 +71,7 @@ impl Intervals {
 pub struct Estimate {
     /// The mean.
     pub mean: f64,
-    /// None with fewer than two people, or without replicates.
+    /// None with fewer than two people or [`FEWEST_REPLICATES`].
     pub interval: Option<[f64; 2]>,
 }
 
@@ -188,6 +190,7 @@ pub(super) struct Person<'a> {
 }
 
 /// The means of `N` figures over faces, and those of every replicate.
+#[derive(Clone)]
 pub(super) struct FaceMeans<'a, const N: usize> {
     groups: BTreeSet<&'a str>,
     faces: usize,
@@ -220,18 +223,22 @@ impl<'a, const N: usize> FaceMeans<'a, N> {
         }
     }
 
-    /// None without faces.
-    pub fn finish(self) -> Option<[Estimate; N]> {
+    /// The means of figures that lie in those ranges; none without faces.
+    pub fn finish(self, ranges: [[f64; 2]; N]) -> Option<[Estimate; N]> {
         if self.faces == 0 {
             return None;
         }
         let means = self.sums.map(|sum| sum / self.faces as f64);
         let drawn: Vec<_> = self.replicates.into_iter().filter(|(faces, _)| *faces > 0.0).collect();
-        let is_known = self.groups.len() > 1 && !drawn.is_empty();
+        let is_known = self.groups.len() > 1 && drawn.len() >= FEWEST_REPLICATES;
         Some(std::array::from_fn(|figure| {
             let replicate = |(faces, sums): &(f64, [f64; N])| sums[figure] / faces;
-            let mean = means[figure];
-            let interval = is_known.then(|| interval(drawn.iter().map(replicate).collect(), mean));
+            let (mean, [least, most]) = (means[figure], ranges[figure]);
+            // What is reflected may leave the range.
+            let interval = is_known.then(|| {
+                interval(drawn.iter().map(replicate).collect(), mean)
+                    .map(|end| end.clamp(least, most))
+            });
             Estimate { mean, interval }
         }))
     }
@@ -284,6 +291,33 @@ mod tests {
         }
         assert_eq!(poisson(0), 0);
         assert!((15..=20).contains(&poisson(u64::MAX)), "the largest draw is rare, not endless");
+    }
+
+    #[test]
+    fn replicates_of_a_mean_weigh_each_person_s_faces_as_it_was_drawn() {
+        // Of 80 replicates half draw one person twice and the other not at all.
+        let person =
+            |group, first: u8, second: u8| Person { group, weights: [first, second].repeat(40) };
+        let (a, b) = (person("a", 2, 1), person("b", 0, 1));
+        let mut means = FaceMeans::new();
+        means.add(&a, [0.0]);
+        means.add(&b, [0.75]);
+        means.add(&b, [0.75]);
+        assert_eq!(means.faces(), 3);
+        // Replicates are 0 and 0.5, the mean is 0.5; reflected at it, the interval would reach 1.
+        let found = |most| means.clone().finish([[0.0, most]]).unwrap()[0];
+        assert_eq!(found(2.0), Estimate { mean: 0.5, interval: Some([0.0, 1.0]) });
+        assert_eq!(found(0.9), Estimate { mean: 0.5, interval: Some([0.0, 0.9]) });
+
+        let mut alone = FaceMeans::new();
+        alone.add(&b, [0.75]);
+        assert_eq!(alone.finish([[0.0, 1.0]]), Some([Estimate { mean: 0.75, interval: None }]));
+        let mut few = FaceMeans::new();
+        for group in ["a", "b"] {
+            few.add(&Person { group, weights: vec![1; FEWEST_REPLICATES - 1] }, [0.5]);
+        }
+        assert_eq!(few.finish([[0.0, 1.0]]).unwrap()[0].interval, None);
+        assert_eq!(FaceMeans::<1>::new().finish([[0.0, 1.0]]), None);
     }
 
     #[test]

@@ -8,8 +8,12 @@ use crate::explain::Curves;
 use crate::expression::Expression;
 use crate::store::StoreError;
 
-/// Points of a mean curve: curves of faces with more or fewer superpixels are read off at the same shares of them.
-pub const CURVE_POINTS: usize = 21;
+/// Points of a mean curve: curves of faces with more or fewer superpixels are read off at the same shares of them, a percent apart, since
+/// most falls within the first few superpixels.
+const CURVE_POINTS: usize = 101;
+/// Where figures lie.
+const SHARE: [f64; 2] = [0.0, 1.0];
+const SIGNED: [f64; 2] = [-1.0, 1.0];
 
 /// Means over the checked faces.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -116,28 +120,25 @@ pub(super) fn checks_of(networks: &[usize], bootstrap: &Bootstrap) -> Result<Che
                     shuffled.add(&person, [correlation.abs()]);
                 }
                 for (point, sums) in curves.iter_mut().enumerate() {
-                    let share = share_of(point);
-                    for (sum, curve) in sums.iter_mut().zip([
-                        &explained.deletion,
-                        &explained.insertion,
-                        &random.deletion,
-                        &random.insertion,
-                    ]) {
-                        *sum += at(curve, share);
+                    for (sum, curve) in sums.iter_mut().zip(each.faithfulness.curves()) {
+                        *sum += at(curve, share_of(point));
                     }
                 }
             }
         })?;
         for (means, region) in [(&mut in_mask, of_mask), (&mut in_moved, of_moved)] {
             let faces = region.faces();
-            means.extend(region.finish().map(|[mass, rank, chance, mass_gain, rank_gain]| {
-                let chance = chance.mean;
-                RelevanceMean { expression, faces, mass, rank, chance, mass_gain, rank_gain }
-            }));
+            let ranges = [SHARE, SHARE, SHARE, SIGNED, SIGNED];
+            means.extend(region.finish(ranges).map(
+                |[mass, rank, chance, mass_gain, rank_gain]| {
+                    let chance = chance.mean;
+                    RelevanceMean { expression, faces, mass, rank, chance, mass_gain, rank_gain }
+                },
+            ));
         }
     }
     let (faces, shuffled_faces) = (checks.faces(), shuffled.faces());
-    let checks = checks.finish().map(
+    let checks = checks.finish([SHARE, SHARE, SHARE, SHARE, SIGNED, SIGNED, SIGNED]).map(
         |[
             deletion,
             insertion,
@@ -155,7 +156,7 @@ pub(super) fn checks_of(networks: &[usize], bootstrap: &Bootstrap) -> Result<Che
             deletion_gain,
             insertion_gain,
             repeat_correlation,
-            shuffled_correlation: shuffled.finish().map(|[correlation]| correlation),
+            shuffled_correlation: shuffled.finish([SHARE]).map(|[correlation]| correlation),
             shuffled_faces,
             curves: mean_curves(&curves, faces),
         },

@@ -9,8 +9,8 @@ mod run;
 pub mod tables;
 
 pub use agreement::{Agreement, AgreementError, OverlapPair};
-pub use bootstrap::{Estimate, Intervals};
-pub use checks::{CURVE_POINTS, CheckMeans, CurvePoint, RelevanceMean};
+pub use bootstrap::{Estimate, FEWEST_REPLICATES, Intervals};
+pub use checks::{CheckMeans, CurvePoint, RelevanceMean};
 pub use pictures::{Listed, PicturesError, list};
 pub use results::*;
 pub use run::{Event, Part, Plan, PlannedNetwork, StudyError};

@@ -104,6 +104,10 @@ pub struct Training {
     pub fold: Option<u32>,
     /// Of its file.
     pub sha256: String,
+    /// How a crop becomes its input, and its outputs probabilities.
+    pub input: String,
+    /// Of its outputs, in their order.
+    pub classes: Vec<Expression>,
 }
 
 /// Agreement with labels; one face a picture, the largest.
@@ -137,9 +141,6 @@ pub struct HeatmapResult {
     pub people: usize,
     /// None with fewer than two people.
     pub intervals: Option<Intervals>,
-    /// The overlap of each of the bootstrap's replicates; none where one drew nobody.
-    #[serde(skip)]
-    pub replicates: Vec<Option<Overlap>>,
     /// The heatmap: relevance per pixel of the standard face, row by row, not negative.
     #[serde(skip)]
     pub map: Vec<f32>,
@@ -230,6 +231,7 @@ impl Results {
         let cells = cells(&networks);
         begin(cells.len() * Expression::SIX.len());
         let mut heatmaps = Vec::new();
+        let mut replicates_of: Vec<Vec<Replicate>> = Vec::new();
         let mut input = Vec::new();
         for Cell { name, fold, networks: numbers } in cells {
             for expression in Expression::SIX {
@@ -242,10 +244,10 @@ impl Results {
                         overlap,
                         explanations: sums.explanations(),
                         people: groups,
-                        replicates,
                         map: map.clone(),
                     });
                     if name != ALL_NETWORKS {
+                        replicates_of.push(replicates.iter().map(Replicate::of).collect());
                         input.push(Heatmap {
                             network: name.clone(),
                             fold,
@@ -272,7 +274,7 @@ impl Results {
             progress: store.progress()?,
             pictures: count(&pictures),
             networks: network_results,
-            mean_intervals: mean_intervals(&heatmaps),
+            mean_intervals: mean_intervals(&heatmaps, &replicates_of),
             heatmaps,
             all_networks,
             means: comparison.means,
@@ -288,6 +290,14 @@ impl Results {
             let overlap = &row.overlap;
             overlap.network == network && overlap.expression == expression && overlap.fold.is_none()
         })
+    }
+
+    /// The networks whose explanations were checked.
+    pub fn checked(&self) -> Vec<(&str, &CheckMeans)> {
+        self.networks
+            .iter()
+            .filter_map(|network| Some((network.network.as_str(), network.checks.as_ref()?)))
+            .collect()
     }
 
     /// The intervals of a mean over networks and expressions, or over all of either.
@@ -306,21 +316,56 @@ impl Results {
     }
 }
 
+/// What moves of an overlap from replicate to replicate, and is needed of it; small, since a thousand of each heatmap are in memory. Not a
+/// number where the replicate drew nobody.
+#[derive(Debug, Clone, Copy)]
+struct Replicate {
+    iou: f32,
+    iou_random: f32,
+    iou_other_masks: f32,
+}
+
+impl Replicate {
+    fn of(overlap: &Option<Overlap>) -> Self {
+        let figure = |figure: fn(&Overlap) -> f64| overlap.as_ref().map_or(f64::NAN, figure) as f32;
+        Replicate {
+            iou: figure(|overlap| overlap.iou),
+            iou_random: figure(|overlap| overlap.iou_random),
+            iou_other_masks: figure(|overlap| overlap.iou_other_masks),
+        }
+    }
+
+    fn overlap(self, found: Overlap) -> Option<Overlap> {
+        (!self.iou.is_nan()).then(|| Overlap {
+            iou: self.iou.into(),
+            iou_random: self.iou_random.into(),
+            iou_other_masks: self.iou_other_masks.into(),
+            ..found
+        })
+    }
+}
+
+/// A heatmap and its replicates.
+type Replicated<'a> = (&'a HeatmapResult, &'a [Replicate]);
+
 /// The intervals of all that [`Means`] averages, and of each pair of network and expression that is a mean over trainings.
-fn mean_intervals(heatmaps: &[HeatmapResult]) -> Vec<MeanIntervals> {
+fn mean_intervals(heatmaps: &[HeatmapResult], replicates: &[Vec<Replicate>]) -> Vec<MeanIntervals> {
     let mut all = Vec::new();
     for aggregation in [Aggregation::Pooled, Aggregation::MeanOverFolds] {
         let is_of_fold = aggregation == Aggregation::MeanOverFolds;
-        let mut pairs: BTreeMap<(&str, Expression), Vec<&HeatmapResult>> = BTreeMap::new();
-        for row in heatmaps.iter().filter(|row| row.overlap.fold.is_some() == is_of_fold) {
-            pairs.entry((&row.overlap.network, row.overlap.expression)).or_default().push(row);
+        let mut pairs: BTreeMap<(&str, Expression), Vec<Replicated>> = BTreeMap::new();
+        for (row, replicates) in heatmaps.iter().zip(replicates) {
+            let HeatmapOverlap { network, fold, expression, .. } = &row.overlap;
+            if fold.is_some() == is_of_fold {
+                pairs.entry((network, *expression)).or_default().push((row, replicates));
+            }
         }
         let mut add = |network: Option<&str>, expression: Option<Expression>| {
             let is_in = |&(of_network, of_expression): &(&str, Expression)| {
                 network.is_none_or(|network| network == of_network)
                     && expression.is_none_or(|expression| expression == of_expression)
             };
-            let chosen: Vec<&[&HeatmapResult]> = pairs
+            let chosen: Vec<&[Replicated]> = pairs
                 .iter()
                 .filter(|(pair, _)| is_in(pair))
                 .map(|(_, trainings)| trainings.as_slice())
@@ -345,20 +390,21 @@ fn mean_intervals(heatmaps: &[HeatmapResult]) -> Vec<MeanIntervals> {
 
 /// Of the mean over pairs of network and expression of the means over their trainings. People are drawn for all of them together, so that a
 /// replicate of the mean is the mean of the replicates.
-fn intervals_of_pairs(pairs: &[&[&HeatmapResult]]) -> Option<Intervals> {
-    let mean = |overlap: &dyn Fn(&HeatmapResult) -> Option<Overlap>| -> Option<Overlap> {
-        let of_pair = |trainings: &&[&HeatmapResult]| {
-            let overlaps: Option<Vec<Overlap>> = trainings.iter().map(|row| overlap(row)).collect();
+fn intervals_of_pairs(pairs: &[&[Replicated]]) -> Option<Intervals> {
+    let mean = |overlap: &dyn Fn(&Replicated) -> Option<Overlap>| -> Option<Overlap> {
+        let of_pair = |trainings: &&[Replicated]| {
+            let overlaps: Option<Vec<Overlap>> = trainings.iter().map(overlap).collect();
             Overlap::mean(&overlaps?)
         };
         Overlap::mean(&pairs.iter().map(of_pair).collect::<Option<Vec<Overlap>>>()?)
     };
-    let rows = || pairs.iter().copied().flatten();
-    let found = mean(&|row| Some(row.overlap.overlap))?;
-    let replicates: Vec<Option<Overlap>> = (0..rows().map(|row| row.replicates.len()).min()?)
-        .map(|replicate| mean(&|row| row.replicates[replicate]))
+    let heatmaps = || pairs.iter().copied().flatten();
+    let found = mean(&|(row, _)| Some(row.overlap.overlap))?;
+    let drawn = heatmaps().map(|(_, replicates)| replicates.len()).min()?;
+    let replicates: Vec<Option<Overlap>> = (0..drawn)
+        .map(|number| mean(&|(row, replicates)| replicates[number].overlap(row.overlap.overlap)))
         .collect();
-    Intervals::new(&found, rows().map(|row| row.people).min()?, &replicates)
+    Intervals::new(&found, heatmaps().map(|(row, _)| row.people).min()?, &replicates)
 }
 
 /// The name under which heatmaps of all networks together stand.
@@ -510,6 +556,8 @@ fn network_result(
                 name: networks[number].name.clone(),
                 fold,
                 sha256: networks[number].sha256.clone(),
+                input: networks[number].input.clone(),
+                classes: networks[number].classes.clone(),
             })
             .collect(),
         answers,
@@ -622,11 +670,11 @@ fn classification(
 
 #[cfg(test)]
 mod tests {
+    use super::super::FEWEST_REPLICATES;
     use super::*;
 
-    /// A heatmap of two people whose overlap is 0.5, and in each replicate another.
-    fn heatmap(network: &str, fold: Option<u32>, replicates: &[f64]) -> HeatmapResult {
-        let overlap = |iou| Overlap {
+    fn overlap(iou: f64) -> Overlap {
+        Overlap {
             iou,
             precision: 0.5,
             recall: 0.5,
@@ -635,8 +683,16 @@ mod tests {
             iou_all_white: 0.25,
             iou_random: 0.125,
             iou_other_masks: 0.25,
-        };
-        HeatmapResult {
+        }
+    }
+
+    /// A heatmap of two people whose overlap is 0.5, and takes these values in turn in the replicates, none where one drew nobody.
+    fn heatmap(
+        network: &str,
+        fold: Option<u32>,
+        in_turn: &[Option<f64>],
+    ) -> (HeatmapResult, Vec<Replicate>) {
+        let row = HeatmapResult {
             overlap: HeatmapOverlap {
                 network: network.to_owned(),
                 fold,
@@ -648,40 +704,50 @@ mod tests {
             explanations: 2,
             people: 2,
             intervals: None,
-            replicates: replicates.iter().map(|&iou| Some(overlap(iou))).collect(),
             map: Vec::new(),
-        }
+        };
+        let replicates = in_turn.repeat(FEWEST_REPLICATES);
+        (row, replicates.into_iter().map(|iou| Replicate::of(&iou.map(overlap))).collect())
     }
 
     #[test]
     fn a_mean_moves_as_its_heatmaps_do_together() {
-        let of_all = |heatmaps: &[HeatmapResult]| {
-            let all = mean_intervals(heatmaps);
+        let of_all = |heatmaps: [(HeatmapResult, Vec<Replicate>); 2]| {
+            let (rows, replicates): (Vec<_>, Vec<_>) = heatmaps.into_iter().unzip();
+            let all = mean_intervals(&rows, &replicates);
             let is_overall =
                 |each: &&MeanIntervals| each.network.is_none() && each.expression.is_none();
             all.iter().find(is_overall).map(|each| each.intervals)
         };
-        let (up, down) = ([0.25, 0.5, 0.75], [0.75, 0.5, 0.25]);
-        let together = of_all(&[heatmap("a", None, &up), heatmap("b", None, &up)]).unwrap();
+        let (up, down) = ([0.25, 0.5, 0.75].map(Some), [0.75, 0.5, 0.25].map(Some));
+        let together = of_all([heatmap("a", None, &up), heatmap("b", None, &up)]).unwrap();
         assert_eq!((together.iou, together.above_chance), ([0.25, 0.75], [0.0, 0.5]));
-        let against = of_all(&[heatmap("a", None, &up), heatmap("b", None, &down)]).unwrap();
+        let against = of_all([heatmap("a", None, &up), heatmap("b", None, &down)]).unwrap();
         assert_eq!((against.iou, against.margin), ([0.5, 0.5], [0.25, 0.25]));
         // A replicate that drew nobody of one of them is none of the mean's.
-        let mut thin = heatmap("b", None, &up);
-        thin.replicates[2] = None;
-        assert_eq!(of_all(&[heatmap("a", None, &up), thin]).unwrap().replicates, 2);
-        assert!(of_all(&[heatmap("a", None, &up), heatmap("b", None, &[])]).is_none());
+        let thin = [Some(0.25), Some(0.5), None];
+        let of_thin = of_all([heatmap("a", None, &up), heatmap("b", None, &thin)]).unwrap();
+        assert_eq!(of_thin.replicates, 2 * FEWEST_REPLICATES);
+        assert!(of_all([heatmap("a", None, &up), heatmap("b", None, &[])]).is_none());
+        let one = [None, None, Some(0.5), None];
+        let mut few = [heatmap("a", None, &one), heatmap("b", None, &one)];
+        few.iter_mut().for_each(|(_, replicates)| replicates.truncate(100));
+        assert!(of_all(few).is_none(), "25 replicates leave nothing out");
     }
 
     #[test]
     fn trainings_are_averaged_before_networks() {
-        let all = mean_intervals(&[
-            heatmap("a", Some(1), &[0.25, 0.75]),
-            heatmap("a", Some(2), &[0.75, 0.25]),
-            heatmap("b", Some(1), &[0.25, 0.75]),
-            heatmap("b", Some(2), &[0.25, 0.75]),
-            heatmap("b", None, &[0.5, 0.5]),
-        ]);
+        let (up, down) = ([0.25, 0.75].map(Some), [0.75, 0.25].map(Some));
+        let (rows, replicates): (Vec<_>, Vec<_>) = [
+            heatmap("a", Some(1), &up),
+            heatmap("a", Some(2), &down),
+            heatmap("b", Some(1), &up),
+            heatmap("b", Some(2), &up),
+            heatmap("b", None, &[Some(0.5)]),
+        ]
+        .into_iter()
+        .unzip();
+        let all = mean_intervals(&rows, &replicates);
         let found = |network: Option<&str>, expression| {
             let is_it = |each: &&MeanIntervals| {
                 each.aggregation == Aggregation::MeanOverFolds

@@ -22,7 +22,7 @@ pub enum Table {
     Explanations,
     /// How alike every two networks are, per expression, in both forms of the coefficient.
     Correlations,
-    /// Means of what the checks found, and of how much relevance lies where it should, a row per network, region or check, and figure.
+    /// Means of what the checks found, and of how much relevance lies where it should, a row per network, expression and figure.
     Checks,
     /// The mean deletion and insertion curves of each network.
     Curves,

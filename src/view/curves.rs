@@ -17,7 +17,8 @@ type Curve = fn(&CurvePoint) -> f64;
 /// Draws the mean deletion (left) and insertion curves (right) of networks as an SVG picture, a row of two plots for each: the class's probability from
 /// 0 to 1 over the share of superpixels hidden or shown, in the order of the explanation (solid) and in random order (dashed), what lies between them
 /// tinted, the areas under both above.
-pub fn svg(title: &str, networks: &[(&str, &CheckMeans)]) -> String {
+pub fn svg(networks: &[(&str, &CheckMeans)]) -> String {
+    let title = "Deletion and insertion";
     let mut svg = Svg::default();
     let y = svg.title(WIDTH, title);
     let items = ["most relevant first", "random order"].map(str::to_owned);
@@ -149,8 +150,7 @@ mod tests {
             insertion_random: 0.0,
         });
         let checks = checks(points.to_vec());
-        let elements =
-            read(&svg("Curves", &[("a<b", &checks), ("a-very-long-name-of-a-network", &checks)]));
+        let elements = read(&svg(&[("a<b", &checks), ("a-very-long-name-of-a-network", &checks)]));
         let texts = texts(&elements);
         for text in ["Deletion: 0.12, random 0.50", "Insertion: 0.75, random 0.25", "1 face", "a<b"]
         {
@@ -175,6 +175,6 @@ mod tests {
 
     #[test]
     fn no_network_is_a_picture_too() {
-        read(&svg("Curves", &[]));
+        read(&svg(&[]));
     }
 }

@@ -168,12 +168,9 @@ impl Export<'_> {
     /// Draws how alike the networks are, as the report does, but nothing for an expression that one network alone has read; and the curves of the
     /// networks that were checked, if any was.
     fn drawings(&self) -> Result<(), Failure> {
-        let networks = self.results.networks.iter();
-        let checked: Vec<_> = networks
-            .filter_map(|network| Some((network.network.as_str(), network.checks.as_ref()?)))
-            .collect();
+        let checked = self.results.checked();
         if !checked.is_empty() {
-            let drawing = curves::svg("Deletion and insertion", &checked);
+            let drawing = curves::svg(&checked);
             write_file(&self.out.join(CURVES), drawing.as_bytes())?;
         }
         let Results { dendrograms, dendrograms_equation_4, .. } = self.results;

@@ -14,7 +14,6 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, params};
 
 pub use content::{SessionConfiguration, SessionContent, SessionCounts};
 pub use merge::merge_sessions;
-pub(super) use read::has_table;
 pub use read::{is_session, read_session};
 
 use parts::{Part, hash, held_parts, write_part};
@@ -22,8 +21,8 @@ use read::{connect, read_content, read_counts};
 
 use super::lock::Lock;
 use super::{
-    Result, StoreProblem, close, create_database, refuse, remove_database, rename_new, with_ending,
-    write_ahead,
+    Result, SESSION_FORM, StoreProblem, close, create_database, refuse, remove_database,
+    rename_new, with_ending, write_ahead,
 };
 use crate::expression::Expression;
 use crate::heatmap::VisitSums;
@@ -116,7 +115,7 @@ impl Session {
         configuration: &SessionConfiguration,
         sessions: &BTreeMap<String, SessionCounts>,
     ) -> std::result::Result<Connection, StoreProblem> {
-        let mut connection = create_database(path)?;
+        let mut connection = create_database(path, SESSION_FORM)?;
         let transaction = connection.transaction()?;
         transaction.execute_batch(include_str!("../session.sql"))?;
         for (name, value) in configuration.values() {

@@ -11,7 +11,8 @@ use super::parts::Part;
 use crate::expression::Expression;
 use crate::heatmap::{GROUPS, HeatmapError, HeatmapSums, SignedSums, VisitSums};
 use crate::store::{
-    Result, StoreProblem, recognise, refuse, require_file, rows, why_not_opened, with_ending,
+    Content, Result, StoreProblem, recognise, refuse, require_file, rows, why_not_opened,
+    with_ending,
 };
 
 /// Whether the file at `path` is a session's, rather than a study's.
@@ -19,14 +20,8 @@ use crate::store::{
 /// # Errors
 /// When there is no such file, or it is no store.
 pub fn is_session(path: &Path) -> Result<bool> {
-    let connection = connect_any(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    has_table(&connection, "session").map_err(|error| refuse(path, error))
-}
-
-pub(in crate::store) fn has_table(connection: &Connection, name: &str) -> rusqlite::Result<bool> {
-    connection
-        .prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?")?
-        .exists([name])
+    let (_, content) = connect_any(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    Ok(content == Content::Session)
 }
 
 /// Reads a session's file.
@@ -42,13 +37,13 @@ pub fn read_session(path: &Path) -> Result<SessionContent> {
     }
 }
 
-fn connect_any(path: &Path, flags: OpenFlags) -> Result<Connection> {
+fn connect_any(path: &Path, flags: OpenFlags) -> Result<(Connection, Content)> {
     require_file(path)?;
     let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let recognised = |connection: Connection| -> std::result::Result<Connection, StoreProblem> {
-        recognise(&connection)?;
+    let recognised = |connection: Connection| -> std::result::Result<_, StoreProblem> {
+        let content = recognise(&connection)?;
         connection.busy_timeout(Duration::from_secs(5))?;
-        Ok(connection)
+        Ok((connection, content))
     };
     let open = || recognised(Connection::open_with_flags(path, flags)?);
     // SQLite reads a file with a write-ahead log only where it may write beside it. Where it may not, and there is no log, nobody else
@@ -91,13 +86,12 @@ fn at_rest(path: &Path) -> String {
 
 /// Of a session; a study is refused.
 pub(super) fn connect(path: &Path, flags: OpenFlags) -> Result<Connection> {
-    let connection = connect_any(path, flags)?;
-    match has_table(&connection, "session") {
-        Ok(true) => Ok(connection),
-        Ok(false) => {
+    let (connection, content) = connect_any(path, flags)?;
+    match content {
+        Content::Session => Ok(connection),
+        Content::Study => {
             Err(refuse(path, StoreProblem::Kind("a study", "a session of `ferscope run`")))
         }
-        Err(error) => Err(refuse(path, error)),
     }
 }
 

@@ -106,10 +106,13 @@ fn table_3(text: &mut String, results: &Results, means: &Means) {
 }
 
 fn with_interval(iou: f64, intervals: Option<Intervals>) -> String {
-    let interval = intervals.map_or_else(String::new, |Intervals { iou: [low, high], .. }| {
-        format!(" ({low:.3} to {high:.3})")
-    });
-    format!("{iou:.3}{interval}")
+    match intervals {
+        None => format!("{iou:.3}"),
+        Some(Intervals { iou: [low, high], above_chance, .. }) => {
+            let bold = if above_chance[0] > 0.0 { "**" } else { "" };
+            format!("{bold}{iou:.3}{bold} ({low:.3} to {high:.3})")
+        }
+    }
 }
 
 /// A network's overlap for an expression.
@@ -120,10 +123,9 @@ fn cell(
     expression: Expression,
 ) -> Option<String> {
     match aggregation {
-        Aggregation::Pooled => results.pooled(network, expression).map(|row| {
-            let interval = interval(row).map_or_else(String::new, |text| format!(" ({text})"));
-            format!("{}{interval}", emphasised(row))
-        }),
+        Aggregation::Pooled => results
+            .pooled(network, expression)
+            .map(|row| with_interval(row.overlap.overlap.iou, row.intervals)),
         Aggregation::MeanOverFolds => {
             let of_folds: Vec<Overlap> = results
                 .heatmaps

@@ -77,14 +77,16 @@ fn checks_table(results: &Results) -> String {
                 curves: _,
             }) => [
                 faces.to_string(),
-                number(deletion.mean, 3),
-                number(deletion_random.mean, 3),
-                estimate(deletion_gain),
-                number(insertion.mean, 3),
-                number(insertion_random.mean, 3),
-                estimate(insertion_gain),
-                estimate(repeat_correlation),
-                shuffled_correlation.as_ref().map_or_else(|| MISSING.to_owned(), estimate),
+                number(deletion.mean, 2),
+                number(deletion_random.mean, 2),
+                estimate(deletion_gain, 2),
+                number(insertion.mean, 2),
+                number(insertion_random.mean, 2),
+                estimate(insertion_gain, 2),
+                estimate(repeat_correlation, 2),
+                shuffled_correlation
+                    .as_ref()
+                    .map_or_else(|| MISSING.to_owned(), |each| estimate(each, 2)),
                 shuffled_faces.to_string(),
             ],
         };
@@ -109,15 +111,7 @@ depend on what the network has learnt. Two explanations of some 30 superpixels t
 
 /// The curves whose areas the table has.
 fn checked_curves(results: &Results) -> String {
-    let checked: Vec<(&str, &CheckMeans)> = results
-        .networks
-        .iter()
-        .filter_map(|network| Some((network.network.as_str(), network.checks.as_ref()?)))
-        .collect();
-    let drawings: Vec<String> = checked
-        .chunks(CURVES)
-        .map(|networks| curves::svg("Deletion and insertion", networks))
-        .collect();
+    let drawings: Vec<String> = results.checked().chunks(CURVES).map(curves::svg).collect();
     let caption = "<strong>What hiding and showing does.</strong> Means over the checked faces of each network; above each plot the area under both curves. An explanation \
          that names what the network looks at makes the solid line leave the dashed one at once: downwards for deletion, upwards for insertion. n: faces, at the right of each name.";
     match drawings.as_slice() {
@@ -137,11 +131,11 @@ fn interval_note(results: &Results) -> String {
     })
 }
 
-fn estimate(Estimate { mean, interval }: &Estimate) -> String {
+fn estimate(Estimate { mean, interval }: &Estimate, decimals: usize) -> String {
     let interval = interval.map_or_else(String::new, |[low, high]| {
-        format!(" ({} to {})", number(low, 3), number(high, 3))
+        format!(" ({} to {})", number(low, decimals), number(high, decimals))
     });
-    format!("{}{interval}", number(*mean, 3))
+    format!("{}{interval}", number(*mean, decimals))
 }
 
 fn relevance_table(
@@ -164,9 +158,9 @@ fn relevance_table(
                 mean.faces.to_string(),
                 number(mean.chance, 3),
                 number(mean.mass.mean, 3),
-                estimate(&mean.mass_gain),
+                estimate(&mean.mass_gain, 3),
                 number(mean.rank.mean, 3),
-                estimate(&mean.rank_gain),
+                estimate(&mean.rank_gain, 3),
             ];
             let is_above = mean.mass_gain.interval.is_some_and(|[low, _]| low > 0.0);
             table.row(if is_above { "above" } else { "" }, mean.expression.name(), &cells);

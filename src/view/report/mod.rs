@@ -321,7 +321,7 @@ fn limits(results: &Results) -> String {
     ]);
     if judged > 1 {
         points.push(format!(
-            "{judged} heatmaps are judged one by one. If every one of them were exactly at its chance level, about {} would still be called better than chance by luck.",
+            "{judged} heatmaps are judged one by one (and means and relevance beside them). If every one of them were exactly at its chance level, about {} would still be called better than chance by luck.",
             number(judged as f64 / 40.0, 1)
         ));
     }

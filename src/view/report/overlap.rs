@@ -140,7 +140,8 @@ impl<'a> Line<'a> {
     }
 
     fn mean(overlap: &'a Overlap, intervals: Option<Intervals>) -> Self {
-        Line { overlap, otsu_level: None, faces: None, people: None, intervals, is_last: false }
+        let people = intervals.map(|intervals| intervals.groups);
+        Line { overlap, otsu_level: None, faces: None, people, intervals, is_last: false }
     }
 
     fn add(&self, table: &mut Table, name: &str) {
@@ -222,7 +223,8 @@ fn pooled_table(results: &Results) -> String {
     let caption = format!(
         "<strong>One heatmap for each network and expression{pooled}.</strong> Beats chance (bold): the whole 95 % interval is above the highest of the three chance levels; below: all of it is under \
          the highest. Own − other: IoU minus the mean IoU with the five other masks. Otsu level: threshold, 0 to 255; area: what is above it, in percent of the {FACE_PIXELS} pixels of the standard \
-         face. Precision: share of that area inside the mask; recall: share of the mask inside that area; F1: their harmonic mean. n: columns faces and {people}. {share}{thin}",
+         face. Precision: share of that area inside the mask; recall: share of the mask inside that area; F1: their harmonic mean. Means: their highest chance level is the highest of the three mean levels, their {people} those of the heatmap with the fewest. \
+         n: columns faces and {people}. {share}{thin}",
         pooled =
             if several { ", trainings pooled (the way of the preprint’s Table 3)" } else { "" },
         people = people(results),
@@ -264,10 +266,8 @@ fn mean_table(results: &Results, means: &Means) -> String {
                 trainings_of(results, &mean.network, expression).collect();
             let overlaps: Vec<Overlap> = of_pair.iter().map(|row| row.overlap.overlap).collect();
             if let Some(overlap) = Overlap::mean(&overlaps) {
-                let pooled = results.pooled(&mean.network, expression);
                 let line = Line {
                     faces: Some(of_pair.iter().map(|row| row.explanations).sum()),
-                    people: pooled.map(|row| row.people),
                     ..Line::mean(&overlap, intervals(Some(expression)))
                 };
                 line.add(&mut table, expression.name());
@@ -281,8 +281,8 @@ fn mean_table(results: &Results, means: &Means) -> String {
         add_expression_means(&mut table, results, means);
     }
     let caption = format!(
-        "<strong>Mean over the trainings (the way of the later table).</strong> Every training’s heatmap is compared with the mask by itself; the figures are means of theirs. Only networks with several trainings. n: columns faces and {}, of \
-         all trainings together. {}",
+        "<strong>Mean over the trainings (the way of the later table).</strong> Every training’s heatmap is compared with the mask by itself; the figures are means of theirs; columns as above. Only networks with several trainings. n: columns faces, of \
+         all trainings together, and {}, of the training with the fewest. {}",
         people(results),
         share_above(Some(means))
     );
@@ -435,7 +435,6 @@ mod tests {
             },
             explanations: 40,
             people,
-            replicates: Vec::new(),
             intervals: Some(Intervals {
                 replicates: 40,
                 groups: people,
