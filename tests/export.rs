@@ -132,7 +132,7 @@ fn files(folder: &Path) -> BTreeSet<String> {
 fn an_export_says_what_the_study_says_in_every_form() {
     let folder = tempfile::tempdir().unwrap();
     let study = study(folder.path());
-    succeed(&["export", text(&study), "--bootstrap", "40"]);
+    succeed(&["export", text(&study), "--bootstrap", "100"]);
     let out = folder.path().join("whole-export");
     let json =
         |path: &Path| -> Value { serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap() };
