@@ -42,6 +42,11 @@ pub struct Intervals {
 }
 
 impl Intervals {
+    /// Whether all of the interval is above the highest of the three chance levels.
+    pub fn beats_chance(&self) -> bool {
+        self.above_chance[0] > 0.0
+    }
+
     /// The intervals of an overlap from those of its replicates (none where one drew nobody); none with fewer than two people or
     /// [`FEWEST_REPLICATES`] that drew anybody.
     pub(super) fn new(

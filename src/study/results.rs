@@ -149,7 +149,7 @@ pub struct HeatmapResult {
 impl HeatmapResult {
     /// Whether all of the interval is above all three chance levels; not where there is none.
     pub fn beats_chance(&self) -> bool {
-        self.intervals.is_some_and(|intervals| intervals.above_chance[0] > 0.0)
+        self.intervals.is_some_and(|intervals| intervals.beats_chance())
     }
 
     /// The network, with its fold where it is one training of several.

@@ -442,13 +442,12 @@ fn curves() -> Vec<Field<CurveRow>> {
 }
 
 fn curve_rows(results: &Results) -> impl Iterator<Item = CurveRow> {
-    results.networks.iter().flat_map(|network| {
-        network.checks.iter().flat_map(|checks| {
-            checks.curves.iter().map(|&point| CurveRow {
-                network: network.network.clone(),
-                faces: checks.faces,
-                point,
-            })
+    results.checked().into_iter().flat_map(|(network, checks)| {
+        let network = network.to_owned();
+        checks.curves.iter().map(move |&point| CurveRow {
+            network: network.clone(),
+            faces: checks.faces,
+            point,
         })
     })
 }

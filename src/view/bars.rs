@@ -262,11 +262,8 @@ fn draw_panels(
         }
         y = bottom + 16.0;
     }
-    y = svg.paragraph(
+    y = svg.note(
         y + 24.0,
-        WIDTH,
-        12.0,
-        &format!(r#"fill="{FAINT}""#),
         "Intersection over union (IoU) of the heatmap's foreground with the Ekman mask of its expression",
     );
     let description = format!(

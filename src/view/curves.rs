@@ -57,11 +57,8 @@ pub fn svg(networks: &[(&str, &CheckMeans)]) -> String {
         }
         y += HEADING + HEIGHT + BELOW;
     }
-    y = svg.paragraph(
+    y = svg.note(
         y + 4.0,
-        WIDTH,
-        12.0,
-        &format!(r#"fill="{FAINT}""#),
         "Probability of the explained class while superpixels are blacked out (deletion) or shown on black (insertion), from none to all",
     );
     let description = format!(

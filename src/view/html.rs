@@ -93,6 +93,14 @@ pub fn figure_beside(drawing: &str, caption: &str) -> String {
     format!("<figure class=\"beside\">{drawing}<figcaption>{caption}</figcaption></figure>\n")
 }
 
+/// Drawings with one caption (HTML): a single one beside it, several above it.
+pub fn figure_of(drawings: &[String], caption: &str) -> String {
+    match drawings {
+        [drawing] => figure_beside(drawing, caption),
+        several => figure(&side_by_side(several), caption),
+    }
+}
+
 /// Many pictures (HTML) below what is to be known first.
 pub fn figure_below(caption: &str, pictures: &str) -> String {
     format!("<figure><figcaption>{caption}</figcaption>{pictures}</figure>\n")
@@ -101,6 +109,11 @@ pub fn figure_below(caption: &str, pictures: &str) -> String {
 /// Drawings beside each other where there is room.
 pub fn side_by_side(drawings: &[String]) -> String {
     format!("<div class=\"drawings\">\n{}</div>\n", drawings.concat())
+}
+
+/// The ends of an interval, each as [`number`] writes it.
+pub fn range([low, high]: [f64; 2], decimals: usize) -> String {
+    format!("{} to {}", number(low, decimals), number(high, decimals))
 }
 
 /// A paragraph of text without markup.

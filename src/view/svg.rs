@@ -71,6 +71,11 @@ impl Svg {
         y
     }
 
+    /// Adds small, faint lines below all else, from `y` on; returns the picture's height.
+    pub fn note(&mut self, y: f64, text: &str) -> f64 {
+        self.paragraph(y, WIDTH, 12.0, &format!(r#"fill="{FAINT}""#), text)
+    }
+
     /// Adds the title at the top of a picture of the given width; returns where the rest may begin.
     pub fn title(&mut self, width: f64, title: &str) -> f64 {
         self.paragraph(28.0, width, 17.0, r#"font-weight="bold""#, title) - 8.0

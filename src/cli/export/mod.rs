@@ -32,8 +32,8 @@ use crate::table::Column;
 ///
 /// csv and parquet: overlaps (a row per heatmap, with chance levels and intervals), means (both published aggregations), answers (a row per network and face),
 /// explanations (a row per explained face, with weights and checks), checks (their means, and how much relevance lies where it should), curves (of deletion and insertion),
-/// correlations and linkages (of the networks; SciPy's form). json: results.json, everything that is said of the study. markdown: tables.md. npz: heatmaps.npz, the mean relevance and its variance per network and expression as NumPy arrays. png: heatmaps/, grey
-/// pictures for `ferscope compare`, and heatmaps.png. svg: per expression, how alike the networks are, with the tree over them; curves.svg.
+/// correlations and linkages (of the networks; SciPy's form). json: results.json, everything that is said of the study. markdown: tables.md. npz: heatmaps.npz, the mean
+/// relevance and its variance per network and expression as NumPy arrays. png: heatmaps/, grey pictures for `ferscope compare`, and heatmaps.png. svg: per expression, how alike the networks are, with the tree over them; curves.svg.
 ///
 /// Of a session: overlaps, results.json, tables.md, heatmaps.npz (over visits and pooled, with their variance), heatmaps/; only of expressions with
 /// --min-visits visits.

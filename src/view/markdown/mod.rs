@@ -11,7 +11,7 @@ use crate::compare::report::{Aggregation, Means};
 use crate::expression::Expression;
 use crate::heatmap::Clipping;
 use crate::standard_face::FACE_PIXELS;
-use crate::study::{FEW_PEOPLE, HeatmapResult, Intervals, Results};
+use crate::study::{FEW_PEOPLE, Intervals, Results};
 
 /// The overlaps of a study as the paper's Table 3 in both published aggregations, then every heatmap, each beside its chance
 /// levels, and the verdicts.
@@ -106,13 +106,8 @@ fn table_3(text: &mut String, results: &Results, means: &Means) {
 }
 
 fn with_interval(iou: f64, intervals: Option<Intervals>) -> String {
-    match intervals {
-        None => format!("{iou:.3}"),
-        Some(Intervals { iou: [low, high], above_chance, .. }) => {
-            let bold = if above_chance[0] > 0.0 { "**" } else { "" };
-            format!("{bold}{iou:.3}{bold} ({low:.3} to {high:.3})")
-        }
-    }
+    let range = intervals.map_or_else(String::new, |of| format!(" ({})", interval(of)));
+    format!("{}{range}", emphasised(iou, intervals))
 }
 
 /// A network's overlap for an expression.
@@ -141,16 +136,15 @@ fn cell(
     }
 }
 
-fn emphasised(row: &HeatmapResult) -> String {
-    let iou = format!("{:.3}", row.overlap.overlap.iou);
-    match row.beats_chance() {
-        true => format!("**{iou}**"),
-        false => iou,
+fn emphasised(iou: f64, intervals: Option<Intervals>) -> String {
+    match intervals.is_some_and(|intervals| intervals.beats_chance()) {
+        true => format!("**{iou:.3}**"),
+        false => format!("{iou:.3}"),
     }
 }
 
-fn interval(row: &HeatmapResult) -> Option<String> {
-    row.intervals.map(|intervals| format!("{:.3} to {:.3}", intervals.iou[0], intervals.iou[1]))
+fn interval(Intervals { iou: [low, high], .. }: Intervals) -> String {
+    format!("{low:.3} to {high:.3}")
 }
 
 fn every_heatmap(text: &mut String, results: &Results) {
@@ -170,8 +164,8 @@ fn every_heatmap(text: &mut String, results: &Results) {
             row.overlap.expression,
             row.explanations,
             row.people,
-            emphasised(row),
-            interval(row).unwrap_or_default(),
+            emphasised(overlap.iou, row.intervals),
+            row.intervals.map(interval).unwrap_or_default(),
             overlap.iou_all_white,
             overlap.iou_random,
             overlap.iou_other_masks,

@@ -2,13 +2,9 @@
 
 use super::{counted, people, replicates};
 use crate::expression::Expression;
-use crate::study::{
-    Agreement, CheckMeans, Estimate, FEW_PEOPLE, NetworkResult, RelevanceMean, Results,
-};
+use crate::study::{Agreement, Estimate, FEW_PEOPLE, NetworkResult, RelevanceMean, Results};
 use crate::view::curves;
-use crate::view::html::{
-    MISSING, Table, escape, figure, figure_beside, number, paragraph, side_by_side,
-};
+use crate::view::html::{MISSING, Table, escape, figure_of, number, paragraph, range};
 
 /// Networks in a drawing of curves: what fits on a sheet of paper.
 const CURVES: usize = 4;
@@ -43,7 +39,7 @@ pub fn checks(results: &Results) -> String {
 }
 
 fn checks_table(results: &Results) -> String {
-    if results.networks.iter().all(|network| network.checks.is_none()) {
+    if results.checked().is_empty() {
         return "<p>No explanation was checked: <code>ferscope study --checks</code> does that.</p>\n"
             .to_owned();
     }
@@ -63,31 +59,19 @@ fn checks_table(results: &Results) -> String {
     for network in &results.networks {
         let cells: [String; 10] = match &network.checks {
             None => std::array::from_fn(|_| MISSING.to_owned()),
-            Some(CheckMeans {
-                faces,
-                deletion,
-                insertion,
-                deletion_random,
-                insertion_random,
-                deletion_gain,
-                insertion_gain,
-                repeat_correlation,
-                shuffled_correlation,
-                shuffled_faces,
-                curves: _,
-            }) => [
-                faces.to_string(),
-                number(deletion.mean, 2),
-                number(deletion_random.mean, 2),
-                estimate(deletion_gain, 2),
-                number(insertion.mean, 2),
-                number(insertion_random.mean, 2),
-                estimate(insertion_gain, 2),
-                estimate(repeat_correlation, 2),
-                shuffled_correlation
-                    .as_ref()
+            Some(means) => [
+                means.faces.to_string(),
+                number(means.deletion.mean, 2),
+                number(means.deletion_random.mean, 2),
+                estimate(means.deletion_gain, 2),
+                number(means.insertion.mean, 2),
+                number(means.insertion_random.mean, 2),
+                estimate(means.insertion_gain, 2),
+                estimate(means.repeat_correlation, 2),
+                means
+                    .shuffled_correlation
                     .map_or_else(|| MISSING.to_owned(), |each| estimate(each, 2)),
-                shuffled_faces.to_string(),
+                means.shuffled_faces.to_string(),
             ],
         };
         table.row("", &network.network, &cells);
@@ -114,11 +98,7 @@ fn checked_curves(results: &Results) -> String {
     let drawings: Vec<String> = results.checked().chunks(CURVES).map(curves::svg).collect();
     let caption = "<strong>What hiding and showing does.</strong> Means over the checked faces of each network; above each plot the area under both curves. An explanation \
          that names what the network looks at makes the solid line leave the dashed one at once: downwards for deletion, upwards for insertion. n: faces, at the right of each name.";
-    match drawings.as_slice() {
-        [] => String::new(),
-        [drawing] => figure_beside(drawing, caption),
-        several => figure(&side_by_side(several), caption),
-    }
+    if drawings.is_empty() { String::new() } else { figure_of(&drawings, caption) }
 }
 
 /// What the ranges in brackets are, where there are any.
@@ -131,11 +111,10 @@ fn interval_note(results: &Results) -> String {
     })
 }
 
-fn estimate(Estimate { mean, interval }: &Estimate, decimals: usize) -> String {
-    let interval = interval.map_or_else(String::new, |[low, high]| {
-        format!(" ({} to {})", number(low, decimals), number(high, decimals))
-    });
-    format!("{}{interval}", number(*mean, decimals))
+fn estimate(Estimate { mean, interval }: Estimate, decimals: usize) -> String {
+    let interval =
+        interval.map_or_else(String::new, |ends| format!(" ({})", range(ends, decimals)));
+    format!("{}{interval}", number(mean, decimals))
 }
 
 fn relevance_table(
@@ -158,9 +137,9 @@ fn relevance_table(
                 mean.faces.to_string(),
                 number(mean.chance, 3),
                 number(mean.mass.mean, 3),
-                estimate(&mean.mass_gain, 3),
+                estimate(mean.mass_gain, 3),
                 number(mean.rank.mean, 3),
-                estimate(&mean.rank_gain, 3),
+                estimate(mean.rank_gain, 3),
             ];
             let is_above = mean.mass_gain.interval.is_some_and(|[low, _]| low > 0.0);
             table.row(if is_above { "above" } else { "" }, mean.expression.name(), &cells);
@@ -209,10 +188,7 @@ result does not hang on what differs between them.</p>\n",
             let Some(pair) = agreement.pairs.iter().find(is_pair) else { continue };
             let intervals =
                 results.pooled(&network.network, expression).and_then(|row| row.intervals);
-            let interval = intervals.map_or_else(
-                || MISSING.to_owned(),
-                |each| format!("{} to {}", number(each.iou[0], 3), number(each.iou[1], 3)),
-            );
+            let interval = intervals.map_or_else(|| MISSING.to_owned(), |each| range(each.iou, 3));
             let [here, there] = pair.iou.map(|iou| number(iou, 3));
             let is_thin = pair.people.map(|people| people < FEW_PEOPLE);
             let [faces_here, faces_there] = [0, 1].map(|side| {

@@ -8,7 +8,7 @@ use crate::view::bars::{MetricGroup, metrics_svg};
 use crate::view::confusion;
 use crate::view::correlation_matrix::{self, DISTANCES};
 use crate::view::html::{
-    Table, escape, figure, figure_below, figure_beside, folded, paragraph, side_by_side,
+    Table, escape, figure, figure_below, figure_of, folded, paragraph, side_by_side,
 };
 
 /// Networks in a drawing of metrics: what fits on a sheet of paper.
@@ -95,10 +95,7 @@ pub fn classification(results: &Results) -> String {
              One face of a picture counts, the largest; a label that is no class of a network does not. Answers: {}.",
         counts.join(", ")
     );
-    text += &match drawings.as_slice() {
-        [drawing] => figure_beside(drawing, &caption),
-        several => figure(&side_by_side(several), &caption),
-    };
+    text += &figure_of(&drawings, &caption);
     let matrices: Vec<String> = labelled
         .iter()
         .map(|(network, each)| {

@@ -12,7 +12,7 @@ use crate::study::{ALL_NETWORKS, FEW_PEOPLE, HeatmapResult, Intervals, Results};
 use crate::view::bars::{IouRow, iou_svgs};
 use crate::view::heatmap_grid::{self, HeatmapCell, HeatmapRow};
 use crate::view::html::{
-    MISSING, Table, escape, figure, figure_beside, folded, number, picture, side_by_side,
+    MISSING, Table, escape, figure, figure_of, folded, number, picture, range,
 };
 
 /// Panels in a drawing, and rows of heatmaps in a picture: what fits on a sheet of paper.
@@ -40,10 +40,7 @@ pub fn overlaps(results: &Results) -> String {
         masks = configuration.masks,
         thin = thin_note(results, pooled(results)),
     );
-    let mut text = match drawings.as_slice() {
-        [drawing] => figure_beside(drawing, &caption),
-        several => figure(&side_by_side(several), &caption),
-    };
+    let mut text = figure_of(&drawings, &caption);
     text += "<h3>The full table</h3>\n";
     text += &pooled_table(results);
     if let Some(means) = means(results, Aggregation::MeanOverFolds) {
@@ -156,29 +153,25 @@ impl<'a> Line<'a> {
             self.people.map_or_else(missing, |people| format!("{people}{dagger}")),
             above.map_or_else(missing, beats_chance),
             figure(overlap.iou),
-            intervals.map_or_else(missing, |intervals| range(intervals.iou)),
+            intervals.map_or_else(missing, |intervals| range(intervals.iou, 3)),
             figure(overlap.iou_all_white),
             figure(overlap.iou_random),
             figure(overlap.iou_other_masks),
-            above.map_or_else(missing, range),
+            above.map_or_else(missing, |above| range(above, 3)),
             figure(overlap.margin()),
-            intervals.map_or_else(missing, |intervals| range(intervals.margin)),
+            intervals.map_or_else(missing, |intervals| range(intervals.margin, 3)),
             self.otsu_level.map_or_else(missing, |level| level.to_string()),
             number(100.0 * overlap.foreground_area / FACE_PIXELS as f64, 1),
             figure(overlap.precision),
             figure(overlap.recall),
             figure(overlap.f1),
         ];
-        let is_above = above.is_some_and(|[low, _]| low > 0.0);
+        let is_above = intervals.is_some_and(|intervals| intervals.beats_chance());
         let classes = [(self.is_last, "mean"), (is_thin, "thin"), (is_above, "above")];
         let classes: Vec<&str> =
             classes.into_iter().filter(|(is, _)| *is).map(|(_, class)| class).collect();
         table.row(&classes.join(" "), name, &cells);
     }
-}
-
-fn range([low, high]: [f64; 2]) -> String {
-    format!("{} to {}", number(low, 3), number(high, 3))
 }
 
 /// What the interval of the IoU minus the highest chance level says.
@@ -462,7 +455,7 @@ mod tests {
             let cells: Vec<&str> =
                 elements[body + 2..].iter().map(|each| each.text.as_str()).collect();
             assert_eq!(cells[..5], ["40", marked, word, "0.500", "0.400 to 0.600"]);
-            assert_eq!(cells[8..10], [&range(above_chance), "0.200"]);
+            assert_eq!(cells[8..10], [&range(above_chance, 3), "0.200"]);
             assert_eq!(cells[11..], ["99", "10.0", "0.600", "0.700", "0.650"]);
         }
     }

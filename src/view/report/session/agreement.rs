@@ -2,7 +2,7 @@
 
 use super::counted;
 use crate::session::{SessionAgreement, SessionPair};
-use crate::view::html::{MISSING, Table, escape, number, paragraph};
+use crate::view::html::{MISSING, Table, escape, number, paragraph, range};
 
 /// How much overlaps move from one session to another.
 pub fn agreement(name: &str, other: &str, agreement: &SessionAgreement) -> String {
@@ -54,12 +54,9 @@ pub fn agreement(name: &str, other: &str, agreement: &SessionAgreement) -> Strin
 
 fn cells(pair: &SessionPair) -> [String; 8] {
     let [here, there] = pair.iou.map(|iou| number(iou, 3));
-    let [interval_here, interval_there] = pair.intervals.map(|interval| {
-        interval.map_or_else(
-            || MISSING.to_owned(),
-            |[low, high]| format!("{} to {}", number(low, 3), number(high, 3)),
-        )
-    });
+    let [interval_here, interval_there] = pair
+        .intervals
+        .map(|interval| interval.map_or_else(|| MISSING.to_owned(), |interval| range(interval, 3)));
     let [visits_here, visits_there] = pair.visits.map(|visits| visits.to_string());
     [
         visits_here,

@@ -7,7 +7,7 @@ use crate::session::{ExpressionResult, SessionResults, ShownHeatmap};
 use crate::standard_face::{FACE_HEIGHT, FACE_WIDTH, StandardFace};
 use crate::view::colour_map::heat;
 use crate::view::heatmap_panel::heatmap_panel;
-use crate::view::html::{figure_below, number, paragraph, picture, side_by_side};
+use crate::view::html::{figure_below, number, paragraph, picture, range, side_by_side};
 use crate::view::svg::{Svg, WIDTH};
 use crate::view::text;
 
@@ -58,11 +58,10 @@ fn card(
         row.visits,
         row.explanations,
         number(shown.meaning.overlap.iou, 3),
-        shown.meaning.iou_interval.map_or_else(String::new, |[low, high]| format!(
-            " ({} to {})",
-            number(low, 3),
-            number(high, 3)
-        )),
+        shown
+            .meaning
+            .iou_interval
+            .map_or_else(String::new, |interval| format!(" ({})", range(interval, 3))),
         number(shown.meaning.chance(), 3),
         number(shown.pooled_iou, 3),
         number(shown.pooled_correlation, 2),

@@ -4,7 +4,7 @@ use crate::heatmap::GROUPS;
 use crate::session::{ExpressionResult, MIN_VISITS, SessionResults, ShownHeatmap, Verdict};
 use crate::standard_face::FACE_PIXELS;
 use crate::view::bars::{IouRow, Votes, iou_svg};
-use crate::view::html::{MISSING, Table, figure_beside, number};
+use crate::view::html::{MISSING, Table, figure_beside, number, range};
 
 /// The key figure and its table.
 pub fn overlaps(results: &SessionResults) -> String {
@@ -107,10 +107,8 @@ fn figures(shown: &ShownHeatmap) -> [String; 13] {
         Verdict::LikeChance => "no",
         Verdict::Unknown => MISSING,
     };
-    let interval = meaning.iou_interval.map_or_else(
-        || MISSING.to_owned(),
-        |[low, high]| format!("{} to {}", number(low, 3), number(high, 3)),
-    );
+    let interval =
+        meaning.iou_interval.map_or_else(|| MISSING.to_owned(), |interval| range(interval, 3));
     [
         word.to_owned(),
         number(overlap.iou, 3),
