@@ -126,6 +126,31 @@ UNSIDED = (
     "mouthShrugUpper",
 )
 
+# The shape of each action unit of FACS that the head has one for. Two are left out on purpose: the head cannot tell the
+# tightener of the lips (23) from their presser (24), nor the drop of the jaw (26) from its stretch (27).
+ACTION_UNITS = {
+    1: "browInnerUp",
+    2: "browOuterUp",
+    4: "browDown",
+    5: "eyeWide",
+    6: "cheekSquint",
+    7: "eyeSquint",
+    9: "noseSneer",
+    10: "mouthUpperUp",
+    12: "mouthSmile",
+    14: "mouthDimple",
+    15: "mouthFrown",
+    16: "mouthLowerDown",
+    17: "mouthShrugLower",
+    18: "mouthPucker",
+    20: "mouthStretch",
+    22: "mouthFunnel",
+    24: "mouthPress",
+    26: "jawOpen",
+    28: "mouthRollLower",
+    43: "eyeBlink",
+}
+
 # Small movements that say nothing about the expression.
 IDLE = {
     "browInnerUp": 0.12,
@@ -177,6 +202,19 @@ def draw(expression, turn, random):
     _pull(weights, "eyeLookIn" if gaze_side > 0 else "eyeLookOut", abs(gaze_side), 0, sides="R")
     _pull(weights, "eyeLookUp" if gaze_height > 0 else "eyeLookDown", abs(gaze_height), 0)
     return family, float(strength), weights
+
+
+def action_units(weights):
+    """{"au1": (strength on the left, on the right), ...} of full shape names with weights; 1 is the shape as modelled.
+
+    Shapes that pull the other way, such as brows below their rest, are no action of this unit: 0. A shape without sides
+    has the same strength on both.
+    """
+
+    def of(shape, side):
+        return max(float(weights.get(shape if shape in UNSIDED else f"{shape}_{side}", 0.0)), 0.0)
+
+    return {f"au{unit}": (of(shape, "L"), of(shape, "R")) for unit, shape in ACTION_UNITS.items()}
 
 
 def _pull(weights, name, weight, skew, sides="LR"):

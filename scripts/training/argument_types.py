@@ -4,6 +4,12 @@ import argparse
 import math
 
 
+def seed(text):
+    if not text.isdigit():
+        raise argparse.ArgumentTypeError("needs a whole number from 0")
+    return int(text)
+
+
 def positive_integer(text):
     if not text.isdigit() or int(text) == 0:
         raise argparse.ArgumentTypeError("needs a whole number above 0")

@@ -68,9 +68,13 @@ def _recipe(settings, architecture):
         + (f", the first {half} on pictures of half the side, without dropout" if half else "")
         + f", {settings['optimiser']} with learning rate {settings['learning_rate']:g}"
         + (f", then {settings['whole_size_learning_rate']:g}" if settings["whole_size_learning_rate"] else "")
-        + f" ({settings['schedule']}), batch {settings['batch']}, augmentation `{settings['augmentation']}`"
+        + f" ({settings['schedule']}), batch {settings['batch']}"
+        # What batch normalisation sees.
+        + (f" in parts of {settings['micro_batch']}" if settings["micro_batch"] < settings["batch"] else "")
+        + f", augmentation `{settings['augmentation']}`"
         + (f", label smoothing {settings['label_smoothing']}" if settings["label_smoothing"] else "")
         + (f", dropout {settings['dropout']:g}" if settings["dropout"] is not None else "")
+        + (f", computed in {settings['precision']}" if settings["precision"] != "float32" else "")
     )
 
 
@@ -149,7 +153,7 @@ def _evaluation(report):
     lines = [
         f"### On `{report['folder']}`",
         "",
-        f"{report['pictures']} pictures ({_who(report)}): happiness recall {_percent(report['happiness_recall'])}, "
+        f"{report['pictures']} pictures ({_who(report)}{_unseen(report)}): happiness recall {_percent(report['happiness_recall'])}, "
         "neutral faces read "
         f"as an expression {_percent(report['false_expression_rate'])}.",
     ]
@@ -168,6 +172,11 @@ def _who(report):
     if "networks" in report:
         return f"answered by {report['networks']} networks, each of people whose skin it was not trained on"
     return f"{report['left_out']} more are of people whose skin is in the training pictures, and left out"
+
+
+def _unseen(report):
+    count = report.get("without_face", 0)
+    return f"; in {count} more no face was found" if count else ""
 
 
 def _forms(report):
@@ -194,4 +203,9 @@ def _forms(report):
         "`weights` is widened to float when it is loaded: the same arithmetic, so a difference of its milliseconds to those "
         "of `float` is the noise of this measurement (five repetitions).",
     ]
-    return [*lines, "", f"The better form is `{report['better']}` ({report['forms'][report['better']]['file']})."]
+    passed_over = "".join(f" `{name}` {words}." for name, words in report.get("passed_over", {}).items())
+    return [
+        *lines,
+        "",
+        f"The better form is `{report['better']}` ({report['forms'][report['better']]['file']}).{passed_over}",
+    ]

@@ -1,9 +1,12 @@
 """How an exported network does on faces that have nothing to do with its training, such as real photographs."""
 
 import csv
+import hashlib
 import io
+import math
 import os
 import pathlib
+import sys
 
 import numpy
 
@@ -35,22 +38,33 @@ def evaluate(path, folder, side, classes, report, trained_on, options, program):
     Who is in `trained_on` (names of people) is left out: synthetic faces have the skin of photographed people.
     """
     labelled = read_labelled(folder)
-    asked = {"pictures": len(labelled), "groups": options.groups and pathlib.Path(options.groups).resolve().name}
+    groups = read_groups(options.groups) if options.groups else {}
+    asked = {"pictures": len(labelled), "groups": hashlib.sha256(repr(groups).encode()).hexdigest()[:16]}
     if files.answers(report, asked):
         return
     # Sets name people by their own folder as well, as in synthetic/001. Where there are only files, these are the people.
     known = {*trained_on, *(subject.rpartition("/")[2] for subject in trained_on)}
     samples = [sample for sample in labelled if sample.subject not in known]
     left_out = len(labelled) - len(samples)
+    if left_out:
+        print(
+            f"ferscope: note: {folder}: {left_out} of {len(labelled)} pictures are named as people trained on, and left out; "
+            "where they are other people, give the files other names",
+            file=sys.stderr,
+        )
+    asked_for = len(samples)
     faces, kept = crops.load(samples, side, pathlib.Path(options.out) / "crops", program)
     samples = [samples[index] for index in kept]
     if not samples:
         raise Failure(f"{folder}: no face found in any picture of a person not trained on")
     probabilities = export.Runner(path).probabilities(faces)
-    groups = read_groups(options.groups) if options.groups else {}
-    result = summarise(samples, probabilities, classes, groups)
-    result = {"folder": pathlib.Path(folder).resolve().name, "network": path.name, "left_out": left_out, **result}
-    files.write_json(report, {**result, "asked": asked})
+    about = {
+        "folder": pathlib.Path(folder).resolve().name,
+        "network": path.name,
+        "left_out": left_out,
+        "without_face": asked_for - len(samples),
+    }
+    files.write_json(report, {**about, **summarise(samples, probabilities, classes, groups), "asked": asked})
     files.write_text(report.with_suffix(".csv"), _table(samples, probabilities, classes, folder))
 
 
@@ -65,8 +79,13 @@ def pool(reports, classes, groups):
                 answers.setdefault((row["picture"], row["label"]), []).append(answer)
     samples = [Sample(pathlib.Path(picture), "", label) for picture, label in answers]
     probabilities = [numpy.mean(of_picture, axis=0) for of_picture in answers.values()]
-    figures = summarise(samples, numpy.array(probabilities), classes, groups)
-    return {"folder": files.read_json(reports[0])["folder"], "networks": len(reports), **figures}
+    read = [files.read_json(report) for report in reports]
+    about = {
+        "folder": read[0]["folder"],
+        "networks": len(reports),
+        "without_face": sum(report.get("without_face", 0) for report in read),
+    }
+    return {**about, **summarise(samples, numpy.array(probabilities), classes, groups)}
 
 
 def summarise(samples, probabilities, classes, groups):
@@ -114,12 +133,13 @@ def _figures(samples, predicted, classes):
     return figures
 
 
-# Ages and other numbers are reported in spans of this many.
+# Ages and other columns of many numbers are reported in spans of this many; few numbers are codes.
 SPAN = 15
+MOST_CODES = 5
 
 
 def read_groups(path):
-    """{picture's name: {column: value}} of a CSV file; numbers become spans such as 15-29."""
+    """{picture's name: {column: value}} of a CSV file; ages become spans such as 15-29."""
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
             rows = list(csv.DictReader(file))
@@ -129,18 +149,34 @@ def read_groups(path):
         raise Failure(f"{path}: expected a header and a line per picture: its name, then its groups")
     if any(None in row for row in rows):
         raise Failure(f"{path}: a line has more fields than the header")
-    key = next(iter(rows[0]))
+    key, *columns = rows[0]
+    in_spans = {column for column in columns if _number_count(row[column] for row in rows) > MOST_CODES}
     return {
-        pathlib.Path(row[key]).stem: {column: _span(value) for column, value in row.items() if column != key and value}
+        pathlib.Path(row[key]).stem: {
+            column: _span(row[column]) if column in in_spans else row[column] for column in columns if row[column]
+        }
         for row in rows
     }
 
 
-def _span(value):
+def _number_count(values):
+    """How many different numbers there are among the values."""
+    return len({number for number in map(_number, values) if number is not None})
+
+
+def _number(value):
     try:
-        low = int(float(value)) // SPAN * SPAN
+        number = float(value or "nan")
     except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _span(value):
+    number = _number(value)
+    if number is None:
         return value
+    low = int(number) // SPAN * SPAN
     return f"{low}-{low + SPAN - 1}"
 
 

@@ -9,6 +9,8 @@ import sys
 
 import export
 import expressions
+import ferscope
+import in_tract
 import keras
 import networks
 import weights
@@ -41,7 +43,13 @@ def main(words=None):
         "--scaling", choices=("built-in", "none"), default="built-in",
         help="whether MobileNetV3 and EfficientNetV2 have Keras' own scaling of bytes, as the authors' have [built-in]",
     )  # fmt: skip
+    parser.add_argument(
+        "--ferscope", metavar="PROGRAM", help="also runs each network in it [target/release/ferscope, or the one on the PATH]"
+    )
     options = parser.parse_args(words)
+    program = ferscope.find(options.ferscope)
+    if program is None:
+        print("ferscope: note: the program ferscope was not found, so that no network is run in it", file=sys.stderr)
     if not options.folder.is_dir():
         raise Failure(f"{options.folder}: is no folder: give the one with the .h5 files")
     found = sorted(path for path in options.folder.iterdir() if path.suffix in (".h5", ".hdf5"))
@@ -50,7 +58,7 @@ def main(words=None):
     failures = 0
     for path in found:
         try:
-            print(_import(path, options))
+            print(_import(path, options, program))
         except Failure as failure:
             failures += 1
             print(f"ferscope: {failure}", file=sys.stderr)
@@ -63,7 +71,7 @@ def main(words=None):
     return 1 if failures else 0
 
 
-def _import(path, options):
+def _import(path, options, program):
     """Imports one file; returns a line to print."""
     match = _NAME.match(path.name)
     if match is None:
@@ -79,7 +87,10 @@ def _import(path, options):
     name = f"{architecture.name}-{options.classes}-fold-{match['fold']}"
     source = f"{path.name} of the authors of doi 10.1007/s11042-024-20090-5"
     target, difference = export.export(network, name, options.out, expressions.classes(options.classes), source=source)
-    return f"{path.name} -> {target} (largest difference between Keras and onnxruntime {difference:.1g})"
+    told = f"largest difference between Keras and onnxruntime {difference:.1g}"
+    if program is not None:
+        told += f", between onnxruntime and tract {in_tract.require_equal(target, architecture.side, program):.1g}"
+    return f"{path.name} -> {target} ({told})"
 
 
 if __name__ == "__main__":

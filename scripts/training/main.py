@@ -13,7 +13,7 @@ import ferscope
 import folds
 import networks
 import runs
-from argument_types import positive, positive_integer, share_below_one
+from argument_types import positive, positive_integer, seed, share_below_one
 from errors import Failure, run_command
 
 DESCRIPTION = """\
@@ -67,12 +67,13 @@ def arguments(words=None):
         "--precision",
         choices=("float32", "bfloat16"),
         default="float32",
-        help="what layers compute in while training; bfloat16 is twice as fast for WeiNet and SongNet on processors "
-        "with AVX512-BF16, and slower for MobileNetV3 [float32]",
+        help="what layers compute in while training; bfloat16 was twice as fast for WeiNet and SongNet on one processor with "
+        "AVX512-BF16, 1.6 times slower for SongNet on one that has it without AMX, and slower for MobileNetV3 [float32]",
     )
     add("--augmentation", choices=("paper", "strong"), default="paper", help="[paper]")
     add("--label-smoothing", type=float, default=0.0, help="0 to 0.5 [0]")
-    add("--seed", type=int, default=0)
+    add("--seed", type=seed, default=0,
+        help="divides the people into folds and draws weights, order and changes of pictures [0]")  # fmt: skip
     add(
         "--evaluate-on",
         action="append",
@@ -96,14 +97,16 @@ def arguments(words=None):
     return parser.parse_args(words)
 
 
-def main():
-    options = arguments()
+def main(words=None):
+    options = arguments(words)
     architectures = networks.find_all(options.network)
     chosen_folds = _folds(options)
     micro_batch = options.micro_batch or max(n for n in range(1, 33) if options.batch % n == 0)
     if options.batch % micro_batch:
         raise Failure(f"--micro-batch {micro_batch} is no divisor of --batch {options.batch}")
     for architecture in architectures:
+        if options.weights == "imagenet" and not architecture.pretrained:
+            raise Failure(f"{architecture.name} has no ImageNet weights (nor had it in the paper): use --weights none")
         epochs = options.epochs or architecture.epochs
         if not 0 <= options.half_size_epochs < epochs:
             raise Failure(f"--half-size-epochs {options.half_size_epochs}: the last of {epochs} epochs needs whole pictures")

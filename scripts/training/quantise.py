@@ -23,14 +23,15 @@ import files
 import in_tract
 import metrics
 import onnx_graph
-from data.sample import PICTURE_ENDINGS, Sample
+from data.sample import Sample, is_picture
 from errors import Failure
 
 # Smaller constants stay float: their scales would weigh as much.
 SMALLEST = 256
-# A form that loses more than this, or agrees with float less than that, is not recommended.
+# A form is passed over that loses more accuracy than this, agrees with float less than that, or is so many times slower.
 LARGEST_LOSS = 0.01
 SMALLEST_AGREEMENT = 0.97
+SLOWER = 1.1
 SMALLEST_HEATMAP_CORRELATION = 0.98
 # Pictures of the calibration folder that ranges are measured on.
 CALIBRATION_PICTURES = 200
@@ -38,7 +39,7 @@ CALIBRATION_PICTURES = 200
 
 def quantise(path, classes, faces, labels, pictures, calibration, out, program):
     """Writes NAME-int8-weights.onnx and NAME-int8.onnx (calibrated on the folder `calibration`), each with its
-    description, and `quantisation.json` with the comparison; returns the comparison.
+    description; returns the comparison of the forms.
 
     `faces` (n, side, side) and `labels` (n) are those the forms are compared on, of people not trained on.
     `pictures` are files whose explanations are compared too; there may be none.
@@ -54,9 +55,7 @@ def quantise(path, classes, faces, labels, pictures, calibration, out, program):
     integers(path, forms["integers"], measured_on)
     tolerance = export.INTEGER_TOLERANCE
     export.describe(forms["integers"], classes, side, tolerance, source=f"{path.stem}, convolutions in integers")
-    report = compare(forms, classes, faces, labels, pictures, program)
-    files.write_json(path.with_name("quantisation.json"), report)
-    return report
+    return compare(forms, classes, faces, labels, pictures, program)
 
 
 def weights_only(model):
@@ -149,7 +148,7 @@ def float_convolutions(model):
 
 def calibration_faces(folder, side, out, program):
     """Crops of the faces in the pictures below `folder`."""
-    found = sorted(path for path in pathlib.Path(folder).rglob("*") if path.suffix.lower() in PICTURE_ENDINGS)
+    found = sorted(path for path in pathlib.Path(folder).rglob("*") if is_picture(path))
     if not found:
         raise Failure(f"{folder}: holds no picture: --calibration needs pictures of faces")
     # Evenly over the whole folder.
@@ -179,38 +178,55 @@ def compare(forms, classes, faces, labels, pictures, program):
         }
         if program is not None:
             entry.update(in_tract.milliseconds(path, program))
+            if not entry.get("problem"):
+                difference = in_tract.largest_difference(path, faces.shape[1], program)
+                entry["tract_to_onnxruntime"] = round(difference, 6)
         report["forms"][name] = entry
     if pictures and program is not None:
         running = {name: path for name, path in forms.items() if not report["forms"][name].get("problem")}
         for name, figures in in_tract.heatmap_agreement(running, pictures, program).items():
             report["forms"][name]["explanations"] = figures
-    report["better"] = better(report["forms"])
+    report["better"], report["passed_over"] = better(report["forms"])
     return report
 
 
 def better(forms):
-    """The name of the form to ship: of those that lose little, one not clearly slower than the fastest (10 %), and of
-    these the smallest."""
+    """The name of the form to ship, and {another form: why it is not that}.
+
+    Of those that lose little, one not clearly slower than the fastest (10 %), and of these the smallest.
+    """
     reference = forms["float"]
-
-    def loses_little(entry):
-        if entry.get("problem") or (reference.get("milliseconds") and entry.get("milliseconds") is None):
-            return False
-        heatmaps = entry.get("explanations", {}).get("heatmap_correlation", {})
-        if heatmaps and min(heatmaps.values()) < SMALLEST_HEATMAP_CORRELATION:
-            return False
-        if entry["accuracy"] is None:
-            return True
-        is_accurate = entry["accuracy"] >= reference["accuracy"] - LARGEST_LOSS
-        return is_accurate and entry["same_class_as_float"] >= SMALLEST_AGREEMENT
-
-    sound = {name: entry for name, entry in forms.items() if name == "float" or loses_little(entry)}
+    faults = {name: fault(name, entry, reference) for name, entry in forms.items() if name != "float"}
+    why_not = {name: words for name, words in faults.items() if words}
+    sound = {name: entry for name, entry in forms.items() if name not in why_not}
     # Once loaded, weights in int8 are float again: the same arithmetic, so measured differences are chance.
     if reference.get("milliseconds") and "weights" in sound:
         sound["weights"] = {**sound["weights"], "milliseconds": reference["milliseconds"]}
-    times = [entry["milliseconds"] for entry in sound.values() if entry.get("milliseconds")]
-    if times:
-        sound = {
-            name: e for name, e in sound.items() if e.get("milliseconds") and e["milliseconds"] <= 1.1 * min(times)
-        }
-    return min(sound, key=lambda name: sound[name]["bytes"])
+    if reference.get("milliseconds"):
+        fastest = min(entry["milliseconds"] for entry in sound.values())
+        for name in [name for name, entry in sound.items() if entry["milliseconds"] > SLOWER * fastest]:
+            why_not[name] = f"takes {sound.pop(name)['milliseconds'] / fastest:.1f} times as long as another form"
+    chosen = min(sound, key=lambda name: sound[name]["bytes"])
+    return chosen, {**why_not, **{name: "is larger" for name in sound if name != chosen}}
+
+
+def fault(name, entry, reference):
+    """Why a quantised form must not be shipped, in words that follow its name; None where it may."""
+    if entry.get("problem"):
+        return f"does not run in tract: {entry['problem'].splitlines()[0]}"
+    if reference.get("milliseconds") and entry.get("milliseconds") is None:
+        return "was not timed in tract"
+    accepted = export.INTEGER_TOLERANCE if name == "integers" else export.TOLERANCE
+    if entry.get("tract_to_onnxruntime", 0.0) > accepted:
+        return f"answers otherwise in tract than in onnxruntime, by {entry['tract_to_onnxruntime']:.2g}"
+    heatmaps = entry.get("explanations", {}).get("heatmap_correlation", {})
+    if heatmaps and min(heatmaps.values()) < SMALLEST_HEATMAP_CORRELATION:
+        worst = min(heatmaps, key=heatmaps.get)
+        return f"has another heatmap of {worst} than float (correlation {heatmaps[worst]:.3f})"
+    if entry["accuracy"] is None:
+        return None
+    if entry["accuracy"] < reference["accuracy"] - LARGEST_LOSS:
+        return f"loses {100 * (reference['accuracy'] - entry['accuracy']):.1f} points of accuracy"
+    if entry["same_class_as_float"] < SMALLEST_AGREEMENT:
+        return f"gives another class than float for {100 * (1 - entry['same_class_as_float']):.1f} % of the pictures"
+    return None

@@ -35,7 +35,7 @@ def train_network(architecture, settings, samples, chosen_folds, fold_by_subject
     divisions = {fold: _fold(settings, fold, samples, fold_by_subject) for fold in every_fold}
     for fold in chosen_folds:
         fold_settings, (training_set, test_set, _) = divisions[fold]
-        _require_strangers(fold_settings)
+        _require_strangers(fold_settings, samples, test_set)
         if not len(training_set) or not len(test_set):
             raise Failure(f"fold {fold}: no face to train on, or none to test on: give fewer --fold-count, or another --seed")
     files.write_text(base / "faces.csv", _faces_table(samples, fold_by_subject, base))
@@ -82,16 +82,24 @@ def _require_same_division(table, fold_by_subject):
                 )
 
 
-def _require_strangers(settings):
-    """Weights to start from must not have learnt the people of the fold, as far as can be known."""
-    origin = pathlib.Path(settings["weights"]).with_name("result.json")
-    if settings["weights"] in ("imagenet", "none") or not origin.exists():
+def _require_strangers(settings, samples, test_set):
+    """Weights to start from must not have learnt the people of the fold, as far as can be known: where the run that they
+    are of has left its result and its table of faces."""
+    if settings["weights"] in ("imagenet", "none"):
         return
-    theirs = files.read_json(origin)["settings"]
-    if any(theirs[key] != settings[key] for key in ("seed", "fold_count", "fold")):
+    fold = pathlib.Path(settings["weights"]).resolve().parent
+    origin, table = fold / "result.json", fold.parent / "faces.csv"
+    if not origin.exists() or not table.exists():
+        return
+    their_fold = str(files.read_json(origin)["settings"]["fold"])
+    with open(table, newline="", encoding="utf-8") as file:
+        learnt = {row["subject"] for row in csv.DictReader(file) if row["fold"] != their_fold}
+    known = sorted(learnt & {samples[index].subject for index in test_set})
+    if known:
         raise Failure(
-            f"{settings['weights']}: has learnt people that fold {settings['fold']} is tested on: start each fold from its "
-            "own, as in --weights 'runs/weinet-6/fold-{fold}/network.keras'"
+            f"{settings['weights']}: has learnt people that fold {settings['fold']} is tested on ({known[0]} and "
+            f"{len(known) - 1} more): start each fold from its own, as in --weights 'runs/weinet-6/fold-{{fold}}/network.keras', "
+            "and with the same data"
         )
 
 
@@ -118,15 +126,16 @@ def _finish_fold(architecture, result, samples, faces, sets, labels, folder, opt
     classes = result["settings"]["classes"]
     name = network_name(architecture.name, len(classes), result["settings"]["fold"])
     path = folder / f"{name}.onnx"
-    network = None
-    if not (folder / "export.json").exists():
+    exported = folder / "export.json"
+    if not exported.exists():
         network = keras.saving.load_model(folder / "network.keras", compile=False)
         source = f"scripts/train, fold {result['settings']['fold']} of {result['settings']['fold_count']}"
         _, difference = export.export(network, name, folder, classes, source=source)
-        report = {"onnxruntime_to_keras": difference}
-        if program is not None:
-            report["tract_to_onnxruntime"] = in_tract.require_equal(path, architecture.side, program)
-        files.write_json(folder / "export.json", report)
+        files.write_json(exported, {"onnxruntime_to_keras": difference})
+    report = files.read_json(exported)
+    if program is not None and "tract_to_onnxruntime" not in report:
+        report["tract_to_onnxruntime"] = in_tract.require_equal(path, architecture.side, program)
+        files.write_json(exported, report)
     for place in options.evaluate_on:
         report = folder / f"evaluation-{pathlib.Path(place).resolve().name}.json"
         trained_on = {samples[index].subject for index in sets[0]}
@@ -144,8 +153,8 @@ def _quantise(path, classes, samples, faces, test, labels, options, program):
     # Evenly over the classes and people.
     chosen = numpy.random.default_rng(0).permutation(test)[: options.compare_heatmaps]
     pictures = [samples[index].picture for index in chosen]
-    quantise.quantise(path, classes, faces[test], labels[test], pictures, options.calibration, options.out, program)
-    files.write_json(report, {**files.read_json(report), "asked": asked})
+    found = quantise.quantise(path, classes, faces[test], labels[test], pictures, options.calibration, options.out, program)
+    files.write_json(report, {**found, "asked": asked})
 
 
 def network_name(name, class_count, fold):

@@ -20,7 +20,7 @@ from errors import Failure, run_command
 LICENCE = "MIT OR Apache-2.0"
 
 
-def arguments():
+def arguments(words):
     parser = argparse.ArgumentParser(
         prog="scripts/ship-network", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -29,7 +29,7 @@ def arguments():
     parser.add_argument("--source", default="scripts/synthesise and scripts/train", help="where the weights come from")
     parser.add_argument("--licence", default=LICENCE, help=f"SPDX name [{LICENCE}]")
     parser.add_argument("--models", default=ferscope.ROOT / "models", help="[models]")
-    return parser.parse_args()
+    return parser.parse_args(words)
 
 
 def entry(description, name, source, licence):
@@ -65,8 +65,8 @@ def tables(manifest):
     return head, {name.group(1): table.rstrip() + "\n" for name, table in zip(names, rest) if name}
 
 
-def main():
-    chosen = arguments()
+def main(words=None):
+    chosen = arguments(words)
     network = pathlib.Path(chosen.network).absolute()
     name = chosen.name or network.stem
     models = pathlib.Path(chosen.models)

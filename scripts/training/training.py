@@ -11,11 +11,14 @@ import numpy
 import augmentation as augmenting
 import expressions
 import files
+import fused_batch_normalisation
 import growing
 import metrics
 import weights as weight_files
 from errors import Failure
 from progress import Progress
+
+fused_batch_normalisation.use()
 
 # In Keras' MobileNetV3 and EfficientNetV2 a moving average takes 1000 or 100 steps to follow. Runs from random weights
 # on a few thousand pictures have only some hundreds, and would be evaluated with averages still near their start.
@@ -37,10 +40,9 @@ PREDICTION_BATCH = 32
 
 def build(architecture, settings, side):
     """The network to train on pictures of that side, with its initial weights, and its optimiser not yet set."""
-    keras.utils.set_random_seed(settings["seed"] * 1000 + settings["fold"])
+    # Keras takes 32 bits.
+    keras.utils.set_random_seed((settings["seed"] * 1000 + settings["fold"]) % 2**32)
     classes = len(settings["classes"])
-    if settings["weights"] == "imagenet" and not architecture.pretrained:
-        raise Failure(f"{architecture.name} has no ImageNet weights (nor had it in the paper): use --weights none")
     imagenet = "imagenet" if settings["weights"] == "imagenet" else None
     keras.config.set_dtype_policy(PRECISIONS[settings["precision"]])
     try:
@@ -51,7 +53,7 @@ def build(architecture, settings, side):
         load_weights(network, settings["weights"], architecture.name)
     is_he = settings["initialisation"] == "he" and settings["weights"] == "none"
     for layer in layers_of(network):
-        if isinstance(layer, keras.layers.BatchNormalization):
+        if isinstance(layer, keras.layers.BatchNormalization) and imagenet is None:
             layer.momentum = min(layer.momentum, LARGEST_MOMENTUM)
         elif isinstance(layer, keras.layers.Dropout) and side < architecture.side:
             layer.rate = 0.0

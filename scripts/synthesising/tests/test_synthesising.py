@@ -3,6 +3,8 @@
 scripts/with-python scripts/synthesising/requirements.txt scripts/synthesising/tests/test_synthesising.py
 """
 
+import csv
+import io
 import sys
 import tempfile
 import unittest
@@ -133,6 +135,9 @@ class Catalogue(unittest.TestCase):
             "moved_scale_pixels": "4.0000",
             "family": "gasp",
             "seed": 5,
+            "browDown_L": "1.5000",
+            "browDown_R": "-0.2000",
+            "jawOpen": "0.2500",
         }
         moved = np.array([[0.0, 2.0], [4.0, 1.0]])
         with tempfile.TemporaryDirectory() as folder:
@@ -148,7 +153,12 @@ class Catalogue(unittest.TestCase):
             with Image.open(Path(folder) / found[0]["moved"]) as grey:
                 self.assertEqual(np.asarray(grey).tolist(), [[0, 128], [255, 64]])
             catalogue.write_table(folder, found)
-            self.assertTrue((Path(folder) / "faces.csv").read_text().startswith("picture,moved,subject,expression"))
+            table = (Path(folder) / "faces.csv").read_text()
+            self.assertTrue(table.startswith("picture,moved,subject,expression"))
+            read = next(csv.DictReader(io.StringIO(table)))
+            sides = {unit: (read[f"{unit}_L"], read[f"{unit}_R"]) for unit in ("au1", "au4", "au26")}
+            expected = {"au1": ("0.0000", "0.0000"), "au4": ("1.5000", "0.0000"), "au26": ("0.2500", "0.2500")}
+            self.assertEqual(sides, expected)
             for command in ("scripts/synthesise --seed 5", "scripts/synthesise --seed 5 --variants 9") * 2:
                 catalogue.write_readme(folder, found, command, 5, 2, london=False)
             commands = "\n\n    scripts/synthesise --seed 5\n    scripts/synthesise --seed 5 --variants 9\n\nSeed 5."

@@ -21,9 +21,14 @@ class Sample:
     moved: pathlib.Path | None = None  # a picture of how far each pixel of a synthetic face moved
 
 
+def is_picture(path):
+    """By its name's ending; hidden files, as macOS leaves beside each (`._x.jpg`), are none."""
+    return path.suffix.lower() in PICTURE_ENDINGS and not path.name.startswith(".")
+
+
 def pictures(folder):
     """The pictures directly in `folder`, sorted by name."""
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURE_ENDINGS)
+    return sorted(path for path in folder.iterdir() if is_picture(path))
 
 
 def folders(folder):

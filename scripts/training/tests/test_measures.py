@@ -61,6 +61,14 @@ class Measures(unittest.TestCase):
         self.assertEqual(result["groups"]["sex"]["f"]["happiness_recall"], 1.0)
         self.assertEqual(result["groups"]["sex"]["m"]["false_expression_rate"], None)
 
+    def test_ages_become_spans_and_codes_stay(self):
+        with tempfile.TemporaryDirectory() as work:
+            table = pathlib.Path(work) / "groups.csv"
+            table.write_text("picture,age,sex,note\n" + "".join(f"{n}.jpg,{20 + 5 * n},{n % 2 + 1},inf\n" for n in range(7)))
+            groups = evaluation.read_groups(table)
+        self.assertEqual(groups["0"], {"age": "15-29", "sex": "1", "note": "inf"})
+        self.assertEqual(groups["6"]["age"], "45-59")
+
     def test_the_better_form(self):
         def form(size, accuracy, same, time, **more):
             return {"bytes": size, "accuracy": accuracy, "same_class_as_float": same, "milliseconds": time, **more}
@@ -70,8 +78,15 @@ class Measures(unittest.TestCase):
             "weights": form(25, 0.8, 0.99, 10.2),
             "integers": form(26, 0.78, 0.99, 5),
         }
-        self.assertEqual(quantise.better(forms), "weights")
+        lost = {"float": "is larger", "integers": "loses 2.0 points of accuracy"}
+        self.assertEqual(quantise.better(forms), ("weights", lost))
         forms["integers"]["accuracy"] = 0.795
-        self.assertEqual(quantise.better(forms), "integers")
-        forms["integers"] = form(26, 0.8, 1, None, problem="does not load")
-        self.assertEqual(quantise.better(forms), "weights")
+        chosen, why_not = quantise.better(forms)
+        self.assertEqual(chosen, "integers")
+        self.assertEqual(why_not["weights"], "takes 2.0 times as long as another form")
+        forms["integers"]["tract_to_onnxruntime"] = 0.5
+        chosen, why_not = quantise.better(forms)
+        self.assertEqual(chosen, "weights")
+        self.assertEqual(why_not["integers"], "answers otherwise in tract than in onnxruntime, by 0.5")
+        forms["integers"] = form(26, 0.8, 1, None, problem="does not load\nat all")
+        self.assertEqual(quantise.better(forms)[1]["integers"], "does not run in tract: does not load")

@@ -10,6 +10,7 @@ import numpy
 
 import augmentation
 import export
+import ferscope
 import import_paper_weights
 import networks
 import weights
@@ -68,10 +69,13 @@ class Weights(unittest.TestCase):
         keras2_files.save_nested(self.network("WeiNet"), self.root / "WeiNet_CV1_weights.h5")
         keras2_files.save_nested(self.network("SongNet"), self.root / "AlexNet_CV2_weights.h5")
         keras2_files.save_nested(self.network("SongNet"), self.root / "LeNet_CV1_weights.h5")
-        told = io.StringIO()
-        with contextlib.redirect_stderr(told), contextlib.redirect_stdout(io.StringIO()):
+        told, said = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stderr(told), contextlib.redirect_stdout(said):
             code = import_paper_weights.main([str(self.root), "--out", str(self.root / "out")])
         self.assertEqual(code, 1)
+        is_run = ferscope.find() is not None
+        self.assertEqual("between onnxruntime and tract" in said.getvalue(), is_run)
+        self.assertEqual("no network is run in it" in told.getvalue(), not is_run)
         self.assertIn("`LeNet` is none of the paper's networks", told.getvalue())
         self.assertIn("AlexNet_CV2_weights.h5: holds 10 weights", told.getvalue())
         self.assertTrue((self.root / "out" / "weinet-6-fold-1.toml").exists())
