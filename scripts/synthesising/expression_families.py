@@ -126,8 +126,8 @@ UNSIDED = (
     "mouthShrugUpper",
 )
 
-# The shape of each action unit of FACS that the head has one for. Two are left out on purpose: the head cannot tell the
-# tightener of the lips (23) from their presser (24), nor the drop of the jaw (26) from its stretch (27).
+# The shape of each action unit of FACS that a recipe uses and the head has a shape for. It cannot tell the tightener of the
+# lips (23) from their presser (24), nor the drop of the jaw (26) from its stretch (27).
 ACTION_UNITS = {
     1: "browInnerUp",
     2: "browOuterUp",

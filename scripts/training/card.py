@@ -175,8 +175,8 @@ def _who(report):
 
 
 def _unseen(report):
-    count = report.get("without_face", 0)
-    return f"; in {count} more no face was found" if count else ""
+    count = len(report.get("without_face", []))
+    return f"; from {count} more no face could be cut" if count else ""
 
 
 def _forms(report):

@@ -33,13 +33,13 @@ def read_labelled(folder):
 
 
 def evaluate(path, folder, side, classes, report, trained_on, options, program):
-    """Writes `report` (JSON) and a CSV beside it with a line per picture, unless it is there and of the same people and groups.
+    """Writes `report` (JSON) and a CSV beside it with a line per picture, unless it is there and of the same pictures and groups.
 
     Who is in `trained_on` (names of people) is left out: synthetic faces have the skin of photographed people.
     """
     labelled = read_labelled(folder)
     groups = read_groups(options.groups) if options.groups else {}
-    asked = {"pictures": len(labelled), "groups": hashlib.sha256(repr(groups).encode()).hexdigest()[:16]}
+    asked = {"pictures": _digest([(_name(s.picture, folder), s.expression) for s in labelled]), "groups": _digest(groups)}
     if files.answers(report, asked):
         return
     # Sets name people by their own folder as well, as in synthetic/001. Where there are only files, these are the people.
@@ -52,8 +52,8 @@ def evaluate(path, folder, side, classes, report, trained_on, options, program):
             "where they are other people, give the files other names",
             file=sys.stderr,
         )
-    asked_for = len(samples)
     faces, kept = crops.load(samples, side, pathlib.Path(options.out) / "crops", program)
+    without_face = [_name(sample.picture, folder) for index, sample in enumerate(samples) if index not in set(kept)]
     samples = [samples[index] for index in kept]
     if not samples:
         raise Failure(f"{folder}: no face found in any picture of a person not trained on")
@@ -62,10 +62,18 @@ def evaluate(path, folder, side, classes, report, trained_on, options, program):
         "folder": pathlib.Path(folder).resolve().name,
         "network": path.name,
         "left_out": left_out,
-        "without_face": asked_for - len(samples),
+        "without_face": without_face,
     }
     files.write_json(report, {**about, **summarise(samples, probabilities, classes, groups), "asked": asked})
     files.write_text(report.with_suffix(".csv"), _table(samples, probabilities, classes, folder))
+
+
+def _name(picture, folder):
+    return pathlib.Path(os.path.relpath(picture, folder)).as_posix()
+
+
+def _digest(value):
+    return hashlib.sha256(repr(value).encode()).hexdigest()[:16]
 
 
 def pool(reports, classes, groups):
@@ -83,7 +91,7 @@ def pool(reports, classes, groups):
     about = {
         "folder": read[0]["folder"],
         "networks": len(reports),
-        "without_face": sum(report.get("without_face", 0) for report in read),
+        "without_face": sorted({name for report in read for name in report.get("without_face", [])}),
     }
     return {**about, **summarise(samples, numpy.array(probabilities), classes, groups)}
 
@@ -133,9 +141,8 @@ def _figures(samples, predicted, classes):
     return figures
 
 
-# Ages and other columns of many numbers are reported in spans of this many; few numbers are codes.
+# Ages, as all numbers that lie so far apart, are reported in spans of this many; those closer together are codes.
 SPAN = 15
-MOST_CODES = 5
 
 
 def read_groups(path):
@@ -150,7 +157,7 @@ def read_groups(path):
     if any(None in row for row in rows):
         raise Failure(f"{path}: a line has more fields than the header")
     key, *columns = rows[0]
-    in_spans = {column for column in columns if _number_count(row[column] for row in rows) > MOST_CODES}
+    in_spans = {column for column in columns if _range(row[column] for row in rows) >= SPAN}
     return {
         pathlib.Path(row[key]).stem: {
             column: _span(row[column]) if column in in_spans else row[column] for column in columns if row[column]
@@ -159,9 +166,10 @@ def read_groups(path):
     }
 
 
-def _number_count(values):
-    """How many different numbers there are among the values."""
-    return len({number for number in map(_number, values) if number is not None})
+def _range(values):
+    """How far the numbers among the values lie apart."""
+    numbers = [number for number in map(_number, values) if number is not None]
+    return max(numbers, default=0.0) - min(numbers, default=0.0)
 
 
 def _number(value):
@@ -185,8 +193,7 @@ def _table(samples, probabilities, classes, folder):
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(["picture", "label", "predicted", *classes])
     for sample, row in zip(samples, probabilities):
-        picture = pathlib.Path(os.path.relpath(sample.picture, folder)).as_posix()
         writer.writerow(
-            [picture, sample.expression, classes[int(numpy.argmax(row))], *(f"{p:.6f}" for p in row)]
+            [_name(sample.picture, folder), sample.expression, classes[int(numpy.argmax(row))], *(f"{p:.6f}" for p in row)]
         )
     return buffer.getvalue()

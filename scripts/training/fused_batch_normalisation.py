@@ -1,7 +1,7 @@
 """Batch normalisation by TensorFlow's one operator for it, where Keras 3 writes a dozen small ones.
 
 Measured with MobileNetV3 on 32 pictures of 112 pixels, one core: a training step took 0.62 s, half of it the small ones; with
-the one operator 0.49 s. Halving the step was expected: reading and writing the activations is what is left. The results are
+the one operator 0.49 s. 0.35 s was expected: reading and writing the activations is what is left. The results are
 Keras' own up to rounding (tests/test_batch_normalisation.py), and so are files, for the layer's class stays what it is.
 """
 

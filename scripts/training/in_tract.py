@@ -47,7 +47,7 @@ def largest_difference(path, side, program):
 def require_equal(path, side, program):
     """The largest difference; a failure where it is more than `export.LARGEST_DIFFERENCE`."""
     difference = largest_difference(path, side, program)
-    if difference > export.LARGEST_DIFFERENCE:
+    if not difference <= export.LARGEST_DIFFERENCE:
         raise Failure(
             f"{path}: tract and onnxruntime differ by {difference:.2g}, at most {export.LARGEST_DIFFERENCE} is "
             "accepted: do not use this network; this is a fault of scripts/training/onnx_graph.py or of tract"

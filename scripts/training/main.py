@@ -82,7 +82,7 @@ def arguments(words=None):
         help="other faces, never trained on, as real photographs: <expression>/* or any layout of DATA; repeatable",
     )
     add("--groups", metavar="FILE.csv", help="people's groups for --evaluate-on: a line per picture, first column its "
-        "name without ending; recall is reported for each value of the other columns")  # fmt: skip
+        "name without ending; recall is reported for each value of the other columns, of ages in spans of 15 years")  # fmt: skip
     add("--quantise", action="store_true", help="also write the int8 forms and compare them with float")
     add(
         "--calibration",

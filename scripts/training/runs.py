@@ -33,16 +33,18 @@ def train_network(architecture, settings, samples, chosen_folds, fold_by_subject
     _require_same_division(base / "faces.csv", fold_by_subject)
     every_fold = range(1, settings["fold_count"] + 1)
     divisions = {fold: _fold(settings, fold, samples, fold_by_subject) for fold in every_fold}
+    started_from = {}
     for fold in chosen_folds:
         fold_settings, (training_set, test_set, _) = divisions[fold]
-        _require_strangers(fold_settings, samples, test_set)
+        started_from[fold] = _people_learnt(fold_settings, {samples[index].subject for index in test_set})
         if not len(training_set) or not len(test_set):
             raise Failure(f"fold {fold}: no face to train on, or none to test on: give fewer --fold-count, or another --seed")
     files.write_text(base / "faces.csv", _faces_table(samples, fold_by_subject, base))
     for fold in chosen_folds:
         fold_settings, sets = divisions[fold]
         folder = base / f"fold-{fold}"
-        result = training.train_fold(architecture, fold_settings, faces, labels, sets, folder)
+        learnt = {samples[index].subject for index in sets[0]} | started_from[fold]
+        result = training.train_fold(architecture, fold_settings, faces, labels, sets, folder, learnt)
         title = f"{architecture.name}, fold {fold}: accuracy {result['test']['accuracy']:.3f}"
         figures.draw_confusion(result["test"], folder / "confusion.png", title)
         if "test_held_out_families" in result:
@@ -82,25 +84,31 @@ def _require_same_division(table, fold_by_subject):
                 )
 
 
-def _require_strangers(settings, samples, test_set):
-    """Weights to start from must not have learnt the people of the fold, as far as can be known: where the run that they
-    are of has left its result and its table of faces."""
-    if settings["weights"] in ("imagenet", "none"):
-        return
-    fold = pathlib.Path(settings["weights"]).resolve().parent
-    origin, table = fold / "result.json", fold.parent / "faces.csv"
-    if not origin.exists() or not table.exists():
-        return
-    their_fold = str(files.read_json(origin)["settings"]["fold"])
-    with open(table, newline="", encoding="utf-8") as file:
-        learnt = {row["subject"] for row in csv.DictReader(file) if row["fold"] != their_fold}
-    known = sorted(learnt & {samples[index].subject for index in test_set})
+def _people_learnt(settings, tested):
+    """Whom the weights to start from have learnt, as far as the run they are of has left word of it beside them.
+
+    A failure where these are among the people the fold is tested on, or where they know recipes that are to be kept out.
+    """
+    origin = pathlib.Path(settings["weights"]).with_name("result.json")
+    if settings["weights"] in ("imagenet", "none") or not origin.exists():
+        return set()
+    theirs = files.read_json(origin)
+    remedy = "start each fold from its own, as in --weights 'runs/weinet-6/fold-{fold}/network.keras', and with the same data"
+    learnt = set(theirs.get("people_learnt", []))
+    # Runs of earlier versions did not name them.
+    is_other = not learnt and any(theirs["settings"].get(key) != settings[key] for key in ("seed", "fold_count", "fold"))
+    if learnt & tested or is_other:
+        who = f" ({', '.join(sorted(learnt & tested)[:3])}, ...)" if learnt else ""
+        raise Failure(
+            f"{settings['weights']}: has learnt people that fold {settings['fold']} is tested on{who}: {remedy}"
+        )
+    known = set(settings["held_out"]) - set(theirs["settings"].get("held_out", []))
     if known:
         raise Failure(
-            f"{settings['weights']}: has learnt people that fold {settings['fold']} is tested on ({known[0]} and "
-            f"{len(known) - 1} more): start each fold from its own, as in --weights 'runs/weinet-6/fold-{{fold}}/network.keras', "
-            "and with the same data"
+            f"{settings['weights']}: has learnt {', '.join(sorted(known))}, which --hold-out-families keeps out: train without "
+            "these weights, or let other families be known"
         )
+    return learnt
 
 
 def _faces_table(samples, fold_by_subject, base):
@@ -147,7 +155,11 @@ def _finish_fold(architecture, result, samples, faces, sets, labels, folder, opt
 
 def _quantise(path, classes, samples, faces, test, labels, options, program):
     report = path.with_name("quantisation.json")
-    asked = {"calibration": pathlib.Path(options.calibration).resolve().name, "compare_heatmaps": options.compare_heatmaps}
+    asked = {
+        "calibration": pathlib.Path(options.calibration).resolve().name,
+        "compare_heatmaps": options.compare_heatmaps,
+        "in_tract": program is not None,
+    }
     if files.answers(report, asked):
         return
     # Evenly over the classes and people.

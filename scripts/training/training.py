@@ -20,8 +20,8 @@ from progress import Progress
 
 fused_batch_normalisation.use()
 
-# In Keras' MobileNetV3 and EfficientNetV2 a moving average takes 1000 or 100 steps to follow. Runs from random weights
-# on a few thousand pictures have only some hundreds, and would be evaluated with averages still near their start.
+# In Keras' MobileNetV3 a moving average takes 1000 steps to follow, in ResNet, Inception and Xception 100. Runs from random
+# weights on a few thousand pictures have only some hundreds, and would be evaluated with averages still near their start.
 LARGEST_MOMENTUM = 0.9
 
 OPTIMISERS = {
@@ -115,10 +115,11 @@ def compile_network(network, settings, epochs, updates_per_epoch):
     )
 
 
-def train_fold(architecture, settings, faces, labels, sets, folder):
+def train_fold(architecture, settings, faces, labels, sets, folder, people_learnt):
     """Trains, or goes on training, and evaluates; returns the result, which is also in `folder/result.json`.
 
-    `faces` is (n, side, side) grey bytes, `labels` (n) class indices, `sets` the three index arrays of `folds.split`.
+    `faces` is (n, side, side) grey bytes, `labels` (n) class indices, `sets` the three index arrays of `folds.split`,
+    `people_learnt` the names of those who are in the training pictures and in what the network starts from.
     The finished network is `folder/network.keras`.
     """
     result_path = folder / "result.json"
@@ -162,6 +163,7 @@ def train_fold(architecture, settings, faces, labels, sets, folder):
         "settings": settings,
         "fingerprint": own,
         "training_pictures": len(training),
+        "people_learnt": sorted(people_learnt),
         "history": history,
         "test": metrics.measure(labels[test], probabilities, classes),
     }

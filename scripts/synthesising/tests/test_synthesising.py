@@ -69,6 +69,10 @@ class Families(unittest.TestCase):
                     self.assertTrue(name in families.UNSIDED or name[-2:] in ("_L", "_R"), name)
                     self.assertLess(abs(weight), 6, name)
 
+    def test_every_action_unit_has_a_shape_that_is_used(self):
+        used = {name for kinds in families.FAMILIES.values() for kind in kinds.values() for name in kind}
+        self.assertLessEqual(set(families.ACTION_UNITS.values()), used | set(families.IDLE))
+
     def test_halves_differ(self):
         _, _, weights = families.draw("anger", 0, np.random.default_rng(3))
         self.assertNotEqual(weights["browDown_L"], weights["browDown_R"])

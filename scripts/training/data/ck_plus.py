@@ -25,7 +25,7 @@ def read(folder):
     for subject in folders(folder / IMAGES):
         for sequence in folders(subject):
             labels = folder / LABELS / subject.name / sequence.name
-            files = sorted(labels.glob("*_emotion.txt")) if labels.is_dir() else []
+            files = sorted(labels.glob("[!.]*_emotion.txt")) if labels.is_dir() else []
             if not files:
                 continue  # as its documentation says: no file, no label
             frames = pictures(sequence)

@@ -4,7 +4,7 @@ Its distribution is not public; read is what its description says: a folder per 
 expression, either by the folder they lie in, at any depth, or by their own name.
 """
 
-from data.sample import Sample, expression_in, folders, is_picture
+from data.sample import Sample, expression_in, folders, pictures_below
 from errors import Failure
 
 NAME = "fega"
@@ -22,9 +22,7 @@ def read(folder):
     if not people:
         raise Failure(f"{folder}: expected a folder per person, found none: {LAYOUT}")
     for person in people:
-        for path in sorted(person.rglob("*")):
-            if not is_picture(path):
-                continue
+        for path in pictures_below(person):
             words = [path.stem, *reversed(path.relative_to(person).parts[:-1])]
             expression = next(filter(None, map(expression_in, words)), None)
             if expression is None:

@@ -31,6 +31,15 @@ def pictures(folder):
     return sorted(path for path in folder.iterdir() if is_picture(path))
 
 
+def pictures_below(folder):
+    """The pictures at any depth, sorted by path, but for hidden folders."""
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if is_picture(path) and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    )
+
+
 def folders(folder):
     """The folders directly in `folder`, sorted by name, hidden ones left out."""
     return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))

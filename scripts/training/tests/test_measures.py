@@ -41,12 +41,13 @@ class Measures(unittest.TestCase):
         with tempfile.TemporaryDirectory() as work:
             reports = [pathlib.Path(work) / f"fold-{fold}.json" for fold in (1, 2)]
             for fold, report in enumerate(reports):
-                report.write_text('{"folder": "photographs"}')
+                report.write_text('{"folder": "photographs", "without_face": ["3.jpg"]}')
                 # One picture each knows alone, one of a stranger to both.
                 samples = [Sample(pathlib.Path(work) / f"{name}.jpg", "", "happiness") for name in (fold, 2)]
                 answers = numpy.array([numpy.eye(3)[fold], [0.0, 0.3 + fold, 0.7 - fold / 2]])
                 report.with_suffix(".csv").write_text(evaluation._table(samples, answers, CLASSES, work))
             pooled = evaluation.pool(reports, CLASSES, {"0": {"sex": "f"}, "1": {"sex": "m"}})
+        self.assertEqual(pooled["without_face"], ["3.jpg"], "asked of two networks, one picture")
         self.assertEqual((pooled["networks"], pooled["pictures"], pooled["happiness_recall"]), (2, 3, 0.6667))
         self.assertEqual(pooled["groups"]["sex"]["m"]["happiness_recall"], 1.0)
 
@@ -64,9 +65,10 @@ class Measures(unittest.TestCase):
     def test_ages_become_spans_and_codes_stay(self):
         with tempfile.TemporaryDirectory() as work:
             table = pathlib.Path(work) / "groups.csv"
-            table.write_text("picture,age,sex,note\n" + "".join(f"{n}.jpg,{20 + 5 * n},{n % 2 + 1},inf\n" for n in range(7)))
+            lines = (f"{n}.jpg,{20 + 5 * n},{n % 2 + 1},inf,{n + 1}\n" for n in range(7))
+            table.write_text("picture,age,sex,note,skin\n" + "".join(lines))
             groups = evaluation.read_groups(table)
-        self.assertEqual(groups["0"], {"age": "15-29", "sex": "1", "note": "inf"})
+        self.assertEqual(groups["0"], {"age": "15-29", "sex": "1", "note": "inf", "skin": "1"})
         self.assertEqual(groups["6"]["age"], "45-59")
 
     def test_the_better_form(self):

@@ -229,14 +229,14 @@ pub fn thread_counts(threads: usize) -> Vec<usize> {
     few.take_while(|&count| count < threads).chain([threads]).collect()
 }
 
-/// Evaluations of a network that was opened for so many threads: median of `repeat` runs of 64 per thread.
+/// Evaluations of a network that was opened for so many threads: median of `repeat` runs of 16 per thread.
 pub fn evaluations_per_second(
     network: &mut Network,
     crop: &[u8],
     threads: usize,
     repeat: u32,
 ) -> Result<f64, Failure> {
-    let count = 64 * threads;
+    let count = 16 * threads;
     let mut outputs = vec![0.0; count * network.output_len()];
     let stage = measure("", repeat, &mut || {
         Ok(network.evaluate(count, &|_, pixels| pixels.copy_from_slice(crop), &mut outputs)?)
