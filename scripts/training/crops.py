@@ -10,6 +10,7 @@ import numpy
 from PIL import Image
 
 import ferscope
+import files
 from errors import Failure
 from progress import Progress
 
@@ -21,10 +22,13 @@ def load(samples, side, cache, program):
     """The levelled crops of the samples' largest faces.
 
     Returns grey bytes of shape (found, side, side), and the indices of the samples a face was found in. Crops are kept
-    in `cache/<side>/`, named by the picture's place, size and time, so that only new pictures are cut.
+    in `cache/<side>/`, named by the picture's place, size and time, so that only new pictures are cut; a failure where
+    another version of ferscope cut those that are there.
     """
     folder = pathlib.Path(cache) / str(side)
     folder.mkdir(parents=True, exist_ok=True)
+    if program is not None:
+        _require_same_version(folder / "cut-by.txt", ferscope.version(program))
     keys = [_key(sample.picture) for sample in samples]
     missing = {key: sample.picture for key, sample in zip(keys, samples) if not _is_known(folder, key)}
     if missing:
@@ -45,6 +49,15 @@ def load(samples, side, cache, program):
         print(f"ferscope: and {len(without) - 10} more pictures without a face", file=sys.stderr)
     array = numpy.stack(faces) if faces else numpy.zeros((0, side, side), numpy.uint8)
     return array, numpy.array(indices, int)
+
+
+def _require_same_version(record, version):
+    if not record.exists():
+        files.write_text(record, version + "\n")
+    elif (earlier := record.read_text().strip()) != version:
+        raise Failure(
+            f"{record.parent}: holds crops that {earlier} cut, and this is {version}: give another --out, or delete that folder"
+        )
 
 
 def _key(picture):

@@ -46,6 +46,11 @@ def run(program, *arguments, accepted=(0,)):
     return done.stdout, done.stderr
 
 
+def version(program):
+    """As it names itself: ferscope 0.1.0."""
+    return run(program, "--version")[0].strip()
+
+
 def problems(told, pictures):
     """{picture: what was wrong with it}: what `ferscope` told of pictures, as they were named to it; often NO_FACE."""
     starts = {f"ferscope: {picture}: ": picture for picture in pictures}

@@ -6,7 +6,9 @@ import re
 import shutil
 import tempfile
 import unittest
+from unittest import mock
 
+import crops
 import data
 import ferscope
 import main
@@ -92,6 +94,14 @@ class Command(unittest.TestCase):
                     [str(people), "--classes", "7", "--folds", "2", "--epochs", "1", "--seed", "1",
                      "--weights", str(folder / "network.keras"), "--out", str(self.root / "others")]
                 )  # fmt: skip
+
+    def test_crops_of_two_versions_are_not_mixed(self):
+        with mock.patch.object(ferscope, "version", return_value="ferscope 0.1.0"):
+            crops.load([], 64, self.root, "ferscope")
+            crops.load([], 64, self.root, "ferscope")
+        with mock.patch.object(ferscope, "version", return_value="ferscope 0.2.0"):
+            with self.assertRaisesRegex(Failure, "holds crops that ferscope 0.1.0 cut, and this is ferscope 0.2.0"):
+                crops.load([], 64, self.root, "ferscope")
 
     def test_what_cannot_be_asked_is_told_before_anything_is_done(self):
         people = self.people()
