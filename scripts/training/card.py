@@ -72,6 +72,7 @@ def _recipe(settings, architecture):
         # What batch normalisation sees.
         + (f" in parts of {settings['micro_batch']}" if settings["micro_batch"] < settings["batch"] else "")
         + f", augmentation `{settings['augmentation']}`"
+        + (f" after {settings['gentle_epochs']} epochs with `paper`" if settings.get("gentle_epochs") else "")
         + (f", label smoothing {settings['label_smoothing']}" if settings["label_smoothing"] else "")
         + (f", dropout {settings['dropout']:g}" if settings["dropout"] is not None else "")
         + (f", computed in {settings['precision']}" if settings["precision"] != "float32" else "")

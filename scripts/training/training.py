@@ -137,11 +137,11 @@ def train_fold(architecture, settings, faces, labels, sets, folder, people_learn
     halves = growing.halve(faces) if half_size_epochs else faces
     network, history = _resume(architecture, settings, folder, own, updates)
     classes = settings["classes"]
-    augmentation = augmenting.BY_NAME[settings["augmentation"]]
     label = f"{architecture.name} fold {settings['fold']}"
     for epoch in range(len(history) + 1, settings["epochs"] + 1):
         generator = numpy.random.default_rng([settings["seed"], settings["fold"], epoch])
         pictures = halves if epoch <= half_size_epochs else faces
+        augmentation = augmenting.BY_NAME["paper" if epoch <= settings["gentle_epochs"] else settings["augmentation"]]
         if half_size_epochs and epoch == half_size_epochs + 1:
             small, network = network, build(architecture, settings, architecture.side)
             growing.grow(small, network)

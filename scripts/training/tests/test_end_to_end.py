@@ -41,7 +41,7 @@ class EndToEnd(unittest.TestCase):
             "classes": list(classes), "weights": "none", "epochs": 1, "half_size_epochs": 0, "dropout": None,
             "initialisation": "he",
             "optimiser": "adam", "learning_rate": 1e-3, "whole_size_learning_rate": None,
-            "schedule": "constant", "batch": 16, "micro_batch": 8, "augmentation": "paper", "precision": "float32",
+            "schedule": "constant", "batch": 16, "micro_batch": 8, "augmentation": "paper", "gentle_epochs": 0, "precision": "float32",
             "label_smoothing": 0.0,
             "seed": 0, "fold_count": 5, "hold_out_families": "none",
         }  # fmt: skip
