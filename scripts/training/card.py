@@ -58,6 +58,7 @@ def text(name, result, folder):
 def _recipe(settings, architecture):
     """How a network was trained, in words."""
     half = settings["half_size_epochs"]
+    gentle = settings.get("gentle_epochs", 0)
     starts = {"none": f"random weights ({settings['initialisation']})", "imagenet": "ImageNet weights"}
     start = starts.get(
         settings["weights"],
@@ -72,7 +73,7 @@ def _recipe(settings, architecture):
         # What batch normalisation sees.
         + (f" in parts of {settings['micro_batch']}" if settings["micro_batch"] < settings["batch"] else "")
         + f", augmentation `{settings['augmentation']}`"
-        + (f" after {settings['gentle_epochs']} epochs with `paper`" if settings.get("gentle_epochs") else "")
+        + (f" after {gentle} epoch{'s' * (gentle > 1)} with `paper`" if gentle else "")
         + (f", label smoothing {settings['label_smoothing']}" if settings["label_smoothing"] else "")
         + (f", dropout {settings['dropout']:g}" if settings["dropout"] is not None else "")
         + (f", computed in {settings['precision']}" if settings["precision"] != "float32" else "")

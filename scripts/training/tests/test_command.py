@@ -107,6 +107,7 @@ class Command(unittest.TestCase):
         people = self.people()
         for words, told in (
             (["--seed", "-1"], "--seed: needs a whole number from 0"),
+            (["--gentle-epochs", "99"], "--gentle-epochs 99: there are 10 epochs"),
             (["--folds", "6"], "--folds 6: give numbers from 1 to 5"),
             (["--weights", "lost.keras"], "lost.keras: no such file"),
             (["--weights", "imagenet"], "weinet has no ImageNet weights"),

@@ -10,6 +10,7 @@ from unittest import mock
 
 import numpy
 
+import augmentation
 import crops
 import export
 import ferscope
@@ -101,6 +102,20 @@ class EndToEnd(unittest.TestCase):
             with self.assertRaisesRegex(Failure, "cannot start with pictures of half the side"):
                 self.train("alexnet", epochs=2, half_size_epochs=1)
         counted.assert_not_called()
+
+    def test_gentle_epochs_come_first(self):
+        seen = []
+
+        def watched(network, settings, faces, labels, training_set, generator, changes, *rest):
+            seen.append(changes)
+            return epoch(network, settings, faces, labels, training_set, generator, changes, *rest)
+
+        epoch = training._train_epoch
+        with mock.patch.object(training, "_train_epoch", watched):
+            folder = self.train("weinet", epochs=2, gentle_epochs=1, augmentation="strong")
+        self.assertEqual(seen, [augmentation.PAPER, augmentation.STRONG])
+        card = (folder / "weinet-6-fold-1.md").read_text()
+        self.assertIn("augmentation `strong` after 1 epoch with `paper`", card)
 
     def test_weinet_is_interrupted_and_goes_on(self):
         epoch = training._train_epoch
