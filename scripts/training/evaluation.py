@@ -53,7 +53,8 @@ def evaluate(path, folder, side, classes, report, trained_on, options, program):
             file=sys.stderr,
         )
     faces, kept = crops.load(samples, side, pathlib.Path(options.out) / "crops", program)
-    without_face = [_name(sample.picture, folder) for index, sample in enumerate(samples) if index not in set(kept)]
+    left = set(range(len(samples))).difference(kept.tolist())
+    without_face = [_name(samples[index].picture, folder) for index in sorted(left)]
     samples = [samples[index] for index in kept]
     if not samples:
         raise Failure(f"{folder}: no face found in any picture of a person not trained on")
