@@ -38,9 +38,10 @@ nobody felt or acted anything here. Say so beside every number measured on this 
 - `faces.csv`: a row per picture. Landmarks x1,y1 to x68,y68 are the projected points of the head model in pixels,
   origin top left, pixel centres at whole numbers, numbered as iBUG prints them; hidden ones are projected all the
   same. Then the weight of each ICT-FaceKit shape, and the strength of each action unit of FACS on the face's left and
-  right, which is the weight of its shape where that is above 0: au1_L, au1_R and so on. `family` names the kind of expression within its class: hold out
-  families as well as subjects when testing. Angles are in degrees, relative to the photograph: yaw positive turns the
-  nose to the right of the picture, pitch positive looks up, roll positive tilts clockwise.
+  right, which is the weight of its shape where that is above 0: au1_L, au1_R and so on. `family` names the kind of
+  expression within its class: hold out families as well as subjects when testing. Angles are in degrees, relative to
+  the photograph: yaw positive turns the nose to the right of the picture, pitch positive looks up, roll positive tilts
+  clockwise.
 
 ## Licence
 
@@ -143,21 +144,13 @@ def all_keys(folder):
 
 def write_table(folder, found):
     """`faces.csv`; the strengths of action units follow from the weights of the head's shapes."""
-    found = [{**row, **_action_units(row)} for row in found]
+    strengths = [expression_families.action_units(row) for row in found]
+    found = [{**row, **{unit: f"{value:.4f}" for unit, value in own.items()}} for row, own in zip(found, strengths)]
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, list(found[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(found)
     _write(Path(folder) / "faces.csv", lambda file: file.write(text.getvalue().encode()))
-
-
-def _action_units(row):
-    strengths = expression_families.action_units(row)
-    return {
-        f"{unit}_{side}": f"{strength:.4f}"
-        for unit, of_sides in strengths.items()
-        for side, strength in zip("LR", of_sides)
-    }
 
 
 def write_readme(folder, found, command, seed, size, london):

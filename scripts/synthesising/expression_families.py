@@ -205,16 +205,16 @@ def draw(expression, turn, random):
 
 
 def action_units(weights):
-    """{"au1": (strength on the left, on the right), ...} of full shape names with weights; 1 is the shape as modelled.
+    """{"au1_L": strength, "au1_R": strength, ...} of full shape names with weights; 1 is the shape as modelled.
 
     Shapes that pull the other way, such as brows below their rest, are no action of this unit: 0. A shape without sides
     has the same strength on both.
     """
-
-    def of(shape, side):
-        return max(float(weights.get(shape if shape in UNSIDED else f"{shape}_{side}", 0.0)), 0.0)
-
-    return {f"au{unit}": (of(shape, "L"), of(shape, "R")) for unit, shape in ACTION_UNITS.items()}
+    return {
+        f"au{unit}_{side}": max(float(weights.get(shape if shape in UNSIDED else f"{shape}_{side}", 0.0)), 0.0)
+        for unit, shape in ACTION_UNITS.items()
+        for side in "LR"
+    }
 
 
 def _pull(weights, name, weight, skew, sides="LR"):

@@ -51,7 +51,7 @@ def train_network(architecture, settings, samples, chosen_folds, fold_by_subject
             strange = result["test_held_out_families"]
             title = f"{architecture.name}, fold {fold}, unseen families: accuracy {strange['accuracy']:.3f}"
             figures.draw_confusion(strange, folder / "confusion_held_out_families.png", title)
-        _finish_fold(architecture, result, samples, faces, sets, labels, folder, options, program)
+        _finish_fold(architecture, result, samples, faces, sets, labels, learnt, folder, options, program)
     results = {}
     for fold, division in divisions.items():
         result = _finished(*division, faces, labels, base / f"fold-{fold}")
@@ -128,9 +128,8 @@ def _faces_table(samples, fold_by_subject, base):
     return buffer.getvalue()
 
 
-def _finish_fold(architecture, result, samples, faces, sets, labels, folder, options, program):
-    """Exports and evaluates a trained fold; what is there already is left alone."""
-
+def _finish_fold(architecture, result, samples, faces, sets, labels, learnt, folder, options, program):
+    """Exports and evaluates a trained fold, on faces of people whom it has not learnt; what is there already is left alone."""
     classes = result["settings"]["classes"]
     name = network_name(architecture.name, len(classes), result["settings"]["fold"])
     path = folder / f"{name}.onnx"
@@ -146,8 +145,7 @@ def _finish_fold(architecture, result, samples, faces, sets, labels, folder, opt
         files.write_json(exported, report)
     for place in options.evaluate_on:
         report = folder / f"evaluation-{pathlib.Path(place).resolve().name}.json"
-        trained_on = {samples[index].subject for index in sets[0]}
-        evaluation.evaluate(path, place, architecture.side, classes, report, trained_on, options, program)
+        evaluation.evaluate(path, place, architecture.side, classes, report, learnt, options, program)
     if options.quantise:
         _quantise(path, classes, samples, faces, sets[1], labels, options, program)
     card.write(folder)
