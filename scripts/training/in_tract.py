@@ -1,6 +1,7 @@
 """Exported networks in the runtime that ships: tract, through the program ferscope."""
 
 import csv
+import functools
 import io
 import json
 import pathlib
@@ -24,24 +25,35 @@ def largest_difference(path, side, program):
 
     ferscope writes probabilities with six digits, so differences below 1e-6 cannot be told.
     """
+    # Some pictures have no face, which is exit code 1.
+    table, _ = ferscope.run(program, "classify", *_pictures(), "--network", path, accepted=(0, 1))
+    rows = list(csv.reader(io.StringIO(table)))[1:]
+    if not rows:
+        raise Failure(f"{PICTURES}: ferscope found no face to compare runtimes with")
+    faces = _faces(side, program)
+    expected = export.Runner(path).probabilities(
+        numpy.stack([faces[f"{pathlib.Path(row[0]).stem}_{row[1]}"] for row in rows])
+    )
+    found = numpy.array([[float(value) for value in row[8:]] for row in rows])
+    return float(numpy.abs(expected - found).max())
+
+
+def _pictures():
+    pictures = sorted(item for item in PICTURES.iterdir() if item.suffix in (".jpg", ".png"))
+    return pictures[:: max(len(pictures) // FACES, 1)][:FACES]
+
+
+@functools.cache
+def _faces(side, program):
+    """The levelled crops of the demo's faces, cut once for all networks: {picture_face: grey bytes (side, side)}."""
     with tempfile.TemporaryDirectory() as work:
-        # Some pictures have no face, which is exit code 1.
-        pictures = sorted(item for item in PICTURES.iterdir() if item.suffix in (".jpg", ".png"))
-        chosen = pictures[:: max(len(pictures) // FACES, 1)][:FACES]
         crops = pathlib.Path(work) / "crops"
-        ferscope.run(program, "crop", *chosen, "--size", side, "--out", crops, accepted=(0, 1))
-        table, _ = ferscope.run(program, "classify", *chosen, "--network", path, accepted=(0, 1))
-        rows = list(csv.reader(io.StringIO(table)))[1:]
-        faces, found = [], []
-        for row in rows:
-            crop = crops / f"{pathlib.Path(row[0]).stem}_{row[1]}.png"
+        ferscope.run(program, "crop", *_pictures(), "--size", side, "--out", crops, accepted=(0, 1))
+        faces = {}
+        for crop in crops.glob("*.png"):
             with Image.open(crop) as picture:
-                faces.append(numpy.asarray(picture.convert("L")))
-            found.append([float(value) for value in row[8:]])
-        if not faces:
-            raise Failure(f"{PICTURES}: ferscope found no face to compare runtimes with")
-        expected = export.Runner(path).probabilities(numpy.stack(faces))
-        return float(numpy.abs(expected - numpy.array(found)).max())
+                faces[crop.stem] = numpy.asarray(picture.convert("L"))
+        return faces
 
 
 def require_equal(path, side, program):
