@@ -73,7 +73,7 @@ def _recipe(settings, architecture):
         # What batch normalisation sees.
         + (f" in parts of {settings['micro_batch']}" if settings["micro_batch"] < settings["batch"] else "")
         + f", augmentation `{settings['augmentation']}`"
-        + (f" after {gentle} epoch{'s' * (gentle > 1)} with `paper`" if gentle else "")
+        + (f" after {counted(gentle, 'epoch')} with `paper`" if gentle else "")
         + (f", label smoothing {settings['label_smoothing']}" if settings["label_smoothing"] else "")
         + (f", dropout {settings['dropout']:g}" if settings["dropout"] is not None else "")
         + (f", computed in {settings['precision']}" if settings["precision"] != "float32" else "")
@@ -136,6 +136,11 @@ def _table(header, rows):
     return [lines[0], "|" + "---|" * len(header), *lines[1:]]
 
 
+def counted(number, noun):
+    """1 fold, 2 folds."""
+    return f"{number} {noun}" + "s" * (number != 1)
+
+
 def _percent(share):
     return "-" if share is None else f"{100 * share:.1f} %"
 
@@ -172,7 +177,7 @@ def _evaluation(report):
 
 def _who(report):
     if "networks" in report:
-        return f"answered by {report['networks']} networks, each of people whose skin it was not trained on"
+        return f"answered by {counted(report['networks'], 'network')}, each of people whose skin it was not trained on"
     return f"{report['left_out']} more are of people whose skin is in the training pictures, and left out"
 
 

@@ -187,7 +187,7 @@ def _summarise(architecture, results, base):
         summary["test_held_out_families"] = metrics.summarise(strange)
     files.write_json(base / "summary.json", summary)
     pooled = summary["test"]["pooled"]
-    title = f"{architecture.name}, {len(results)} folds: accuracy {summary['test']['accuracy']['mean']:.3f}"
+    title = f"{architecture.name}, {card.counted(len(results), 'fold')}: accuracy {summary['test']['accuracy']['mean']:.3f}"
     figures.draw_confusion(pooled, base / "confusion.png", title)
     print(f"{title}: {base / 'summary.json'}")
 
