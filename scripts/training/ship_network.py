@@ -1,7 +1,8 @@
 """Puts a trained network among those ferscope ships.
 
 Copies NAME.onnx, its golden pair, its card and that of all folds into the models folder and writes its entry in
-models.toml, in place of an earlier one of that name. Then `ferscope models verify` must find it sound.
+models.toml, in place of an earlier one of that name; networks of one size share the golden picture. Then
+`ferscope models verify` must find it sound.
 
     scripts/ship-network runs/weinet-7/fold-1/weinet-7-fold-1-int8-weights.onnx --name weinet-7
 """
@@ -11,6 +12,7 @@ import json
 import pathlib
 import re
 import shutil
+import tomllib
 
 import ferscope
 import files
@@ -32,6 +34,11 @@ def arguments(words):
     return parser.parse_args(words)
 
 
+def golden_picture(description):
+    """Where the models folder has the golden picture of networks of this size; scripts/convert-models calls it so too."""
+    return f"golden/face-{tomllib.loads(description)['input']['width']}-grey.png"
+
+
 def entry(description, name, source, licence):
     """The table of models.toml for a description as `export.describe` writes it."""
     lines = description.strip().splitlines()
@@ -40,7 +47,7 @@ def entry(description, name, source, licence):
         "file": f"{name}.onnx",
         "licence": licence,
         "source": source,
-        "input": f"golden/{name}.png",
+        "input": golden_picture(description),
         "output": f"golden/{name}.npy",
     }
     result = ["[[model]]", 'job = "expression"']
@@ -73,13 +80,20 @@ def main(words=None):
     described = network.with_suffix(".toml")
     # The card is that of the float form.
     card = network.with_name(re.sub(r"-int8(-weights)?$", "", network.stem) + ".md")
-    golden = [network.with_name(f"{network.stem}.golden.{ending}") for ending in ("png", "npy")]
-    for path in (network, described, card, *golden, models / "models.toml"):
+    picture, answer = (network.with_name(f"{network.stem}.golden.{ending}") for ending in ("png", "npy"))
+    for path in (network, described, card, picture, answer, models / "models.toml"):
         if not path.is_file():
             raise Failure(f"{path}: no such file: give a network as scripts/train leaves it")
+    description = described.read_text()
+    shared = models / golden_picture(description)
+    if shared.is_file() and shared.read_bytes() != picture.read_bytes():
+        raise Failure(
+            f"{picture}: is not {shared}, which the networks of this size share: export the network again with the drawing "
+            "models/golden/face-256.png and the packages of today, or delete the shared one and ship all of this size again"
+        )
     shutil.copyfile(network, models / f"{name}.onnx")
-    for path in golden:
-        shutil.copyfile(path, models / "golden" / f"{name}{path.suffix}")
+    shutil.copyfile(picture, shared)
+    shutil.copyfile(answer, models / "golden" / f"{name}.npy")
     (models / "cards").mkdir(exist_ok=True)
     title = f"# {name}\n\nTrained on: {chosen.source}.\n"
     text = card.read_text().replace(f"# {card.stem}\n", title, 1)
@@ -89,7 +103,7 @@ def main(words=None):
     if of_folds.is_file() and not of_folds.read_text().startswith(f"# {of_folds.stem}: 1 of "):
         shutil.copyfile(of_folds, models / "cards" / f"{of_folds.stem}-folds.md")
     head, known = tables((models / "models.toml").read_text())
-    known[name] = entry(described.read_text(), name, chosen.source, chosen.licence)
+    known[name] = entry(description, name, chosen.source, chosen.licence)
     files.write_text(models / "models.toml", "\n".join([head.rstrip() + "\n", *known.values()]))
     print(f"{models / f'{name}.onnx'}: shipped; now run `ferscope models verify`")
     return 0
