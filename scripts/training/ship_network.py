@@ -14,6 +14,8 @@ import re
 import shutil
 import tomllib
 
+from PIL import Image
+
 import ferscope
 import files
 from errors import Failure, run_command
@@ -37,6 +39,12 @@ def arguments(words):
 def golden_picture(description):
     """Where the models folder has the golden picture of networks of this size; scripts/convert-models calls it so too."""
     return f"golden/face-{tomllib.loads(description)['input']['width']}-grey.png"
+
+
+def pixels(path):
+    """What two pictures are compared by: the same pixels may be packed otherwise on another machine."""
+    with Image.open(path) as picture:
+        return picture.convert("L").tobytes()
 
 
 def entry(description, name, source, licence):
@@ -86,13 +94,14 @@ def main(words=None):
             raise Failure(f"{path}: no such file: give a network as scripts/train leaves it")
     description = described.read_text()
     shared = models / golden_picture(description)
-    if shared.is_file() and shared.read_bytes() != picture.read_bytes():
+    if not shared.is_file():
+        shutil.copyfile(picture, shared)
+    elif pixels(shared) != pixels(picture):
         raise Failure(
             f"{picture}: is not {shared}, which the networks of this size share: export the network again with the drawing "
             "models/golden/face-256.png and the packages of today, or delete the shared one and ship all of this size again"
         )
     shutil.copyfile(network, models / f"{name}.onnx")
-    shutil.copyfile(picture, shared)
     shutil.copyfile(answer, models / "golden" / f"{name}.npy")
     (models / "cards").mkdir(exist_ok=True)
     title = f"# {name}\n\nTrained on: {chosen.source}.\n"

@@ -8,6 +8,8 @@ import tempfile
 import unittest
 from unittest import mock
 
+from PIL import Image
+
 import crops
 import data
 import ferscope
@@ -78,14 +80,21 @@ class Command(unittest.TestCase):
         shutil.copytree(ferscope.ROOT / "models" / "golden", models / "golden")
         for network in (ferscope.ROOT / "models").glob("*.*"):
             shutil.copyfile(network, models / network.name)
+        shipped = [str(folder / forms["forms"][forms["better"]]["file"]), "--name", "tiny-7", "--models", str(models)]
         with contextlib.redirect_stdout(told):
-            ship_network.main(
-                [str(folder / forms["forms"][forms["better"]]["file"]), "--name", "tiny-7", "--models", str(models)]
-            )
+            ship_network.main(shipped)
         verified, _ = ferscope.run(program, "models", "verify", "--models", models)
         self.assertRegex(verified, r"tiny-7 +good: .*golden output holds")
         self.assertIn("# tiny-7\n", (models / "cards" / "tiny-7.md").read_text())
         self.assertFalse((models / "cards" / "weinet-7-folds.md").exists(), "one fold is no card of folds")
+        drawing = models / "golden" / "face-64-grey.png"
+        Image.new("L", (64, 64)).save(drawing)
+        with self.assertRaisesRegex(Failure, "face-64-grey.png, which the networks of this size share"):
+            ship_network.main(shipped)
+        drawing.unlink()
+        with contextlib.redirect_stdout(told):
+            ship_network.main(shipped)
+        self.assertTrue(drawing.is_file())
 
         # Another division of the people: whom the network of fold 2 has learnt is now in fold 2.
         with self.assertRaisesRegex(Failure, r"has learnt people that fold 2 is tested on \(people/\d+, "):
