@@ -59,7 +59,7 @@ def build(architecture, settings, side):
             layer.rate = 0.0
         elif isinstance(layer, keras.layers.Dropout) and settings["dropout"] is not None:
             layer.rate = settings["dropout"]
-        elif isinstance(layer, keras.layers.Conv2D) and is_he:
+        elif isinstance(layer, (keras.layers.Conv2D, keras.layers.Dense)) and layer is not network.layers[-1] and is_he:
             layer.kernel.assign(keras.initializers.HeUniform()(layer.kernel.shape))
     return network
 
