@@ -69,7 +69,8 @@ fn study(folder: &Path) -> PathBuf {
         std::fs::write(file("toml"), description).unwrap();
     }
     let out = folder.join("whole.sqlite");
-    let networks = format!("{},weinet-7", text(&runs));
+    let unlike = common::brightening_network(folder, "unlike");
+    let networks = format!("{},{}", text(&runs), text(&unlike));
     succeed(&[
         "study",
         text(&faces),
@@ -160,7 +161,7 @@ fn an_export_says_what_the_study_says_in_every_form() {
         for name in ["correlations", "correlations_equation_4"] {
             let file = format!("{name}_{expression}.svg");
             let drawing = std::fs::read_to_string(out.join(&file)).unwrap();
-            assert!(drawing.starts_with("<svg") && drawing.contains("weinet-7"), "{file}");
+            assert!(drawing.starts_with("<svg") && drawing.contains("unlike"), "{file}");
             expected.insert(file);
         }
     }
@@ -290,7 +291,7 @@ fn check_answers(out: &Path, store: &Store) {
         assert_eq!(row["picture"], named);
     }
     assert!(rows.iter().any(|row| row["network"] == "tiny" && row["fold"] == "2"));
-    assert!(rows.iter().any(|row| row["network"] == "weinet-7" && row["fold"].is_empty()));
+    assert!(rows.iter().any(|row| row["network"] == "unlike" && row["fold"].is_empty()));
 }
 
 fn check_explanations(out: &Path, store: &Store) {
@@ -331,7 +332,7 @@ fn check_curves(out: &Path, explanations: &Rows) {
         pairs.sum::<f64>() / (curve.len() - 1) as f64
     };
     let (checks, curves) = (csv(out, "checks"), csv(out, "curves"));
-    for network in ["tiny", "weinet-7"] {
+    for network in ["tiny", "unlike"] {
         let checked = || {
             let is_checked = |row: &&BTreeMap<String, String>| {
                 row["network"] == network && !row["deletion"].is_empty()
@@ -402,7 +403,7 @@ fn check_likeness(out: &Path, results: &Value) {
                 ["first", "second", "leaves"].map(|name| number(merge, name)),
                 [0.0, 1.0, 2.0]
             );
-            assert_eq!([&merge["first_network"], &merge["second_network"]], ["tiny", "weinet-7"]);
+            assert_eq!([&merge["first_network"], &merge["second_network"]], ["tiny", "unlike"]);
         }
     }
     assert!(!correlations.is_empty());

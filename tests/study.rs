@@ -120,16 +120,17 @@ fn a_network_added_to_a_study_makes_the_study_of_all() {
     let faces = faces(folder.path());
     let [whole, grown, part] =
         ["whole.sqlite", "grown.sqlite", "part.sqlite"].map(|name| folder.path().join(name));
+    let other = common::brightening_network(folder.path(), "other");
     let run = |out: &Path, networks: &str, extra: &[&str]| {
         let mut arguments = study(&faces, out, &["--networks", networks]);
         arguments.extend(extra);
         command(&arguments).output().unwrap()
     };
-    let (one, both) = ("face-api-expression", "face-api-expression,weinet-7");
+    let (one, both) = ("face-api-expression", &format!("face-api-expression,{}", text(&other)));
     run(&whole, both, &[]);
     run(&grown, one, &[]);
     let alone = bytes(&grown);
-    let refused = run(&grown, "weinet-7,face-api-expression", &[]);
+    let refused = run(&grown, &format!("{},face-api-expression", text(&other)), &[]);
     assert_eq!(refused.status.code(), Some(2));
     assert!(errors(&refused).contains("its networks are face-api-expression"));
     assert!(bytes(&grown) == alone, "a refused command changed the study");
@@ -137,13 +138,13 @@ fn a_network_added_to_a_study_makes_the_study_of_all() {
     assert_eq!(output.status.code(), Some(1), "a picture has no face: {}", errors(&output));
     assert!(bytes(&grown) == bytes(&whole), "one network after the other makes another study");
     // Parts grow likewise.
-    let other = folder.path().join("other.sqlite");
-    for (out, word) in [(&part, "1/2"), (&other, "2/2")] {
+    let second = folder.path().join("second.sqlite");
+    for (out, word) in [(&part, "1/2"), (&second, "2/2")] {
         run(out, one, &["--part", word]);
         run(out, both, &["--part", word]);
     }
     let merged = folder.path().join("merged.sqlite");
-    let output = command(&["merge", text(&part), text(&other), "--out", text(&merged)]).output();
+    let output = command(&["merge", text(&part), text(&second), "--out", text(&merged)]).output();
     assert!(output.unwrap().status.success());
     assert!(bytes(&merged) == bytes(&whole), "parts that grew make another whole");
 }
@@ -185,14 +186,16 @@ fn a_picture_that_changes_during_a_study_is_left_out_of_what_comes_and_parts_mus
         assert_eq!(output.status.code(), Some(1), "{}", errors(&output));
         (Store::read(out).unwrap().pictures().unwrap(), errors(&output))
     };
+    let other = common::brightening_network(folder.path(), "other");
+    let both = format!("face-api-expression,{}", text(&other));
     let (before, _) = part(1, "face-api-expression");
     let changed = faces.join("0001/happiness/1.jpg");
     std::fs::copy(faces.join("0002/happiness/1.jpg"), &changed).unwrap();
-    let (after, said) = part(1, "face-api-expression,weinet-7");
+    let (after, said) = part(1, &both);
     assert!(said.contains("happiness/1.jpg: is not the picture that other networks"), "{said}");
     assert_eq!(before, after, "checksums are of what the first network saw");
 
-    part(2, "face-api-expression,weinet-7");
+    part(2, &both);
     let merged = path("merged.sqlite");
     let arguments = ["merge", text(&parts[0]), text(&parts[1]), "--out", text(&merged)];
     let output = command(&arguments).output().unwrap();
@@ -213,7 +216,7 @@ fn pictures_of_one_name_on_two_devices_are_two_even_where_both_lack_another() {
             std::fs::copy(common::repository().join(from), device.join(to)).unwrap();
         }
         let out = path(&format!("{subject}.sqlite"));
-        let arguments = study(&device, &out, &["--networks", "weinet-7"]);
+        let arguments = study(&device, &out, &[]);
         let output = command(&arguments).output().unwrap();
         assert_eq!(output.status.code(), Some(1), "no face in one: {}", errors(&output));
         // As where the second could not even be read.

@@ -55,10 +55,13 @@ impl Overlap {
     ) -> Self {
         let (area, mask_area) = (count(foreground), count(mask));
         let both = intersection(foreground, mask);
-        let others: Vec<f64> =
-            other_masks.into_iter().map(|other| iou(foreground, other)).collect();
+        let iou_with_other = |other| {
+            let both = intersection(foreground, other);
+            ratio(both, area + count(other) - both)
+        };
+        let others: Vec<f64> = other_masks.into_iter().map(iou_with_other).collect();
         Self {
-            iou: iou(foreground, mask),
+            iou: ratio(both, area + mask_area - both),
             precision: ratio(both, area),
             recall: ratio(both, mask_area),
             f1: ratio(2 * both, area + mask_area),
@@ -156,13 +159,23 @@ pub fn expected_random_iou(area: usize, mask_area: usize, pixels: usize) -> f64 
     sum / total
 }
 
+/// So many pixels can be counted in one byte, and bytes are counted 16 or more at once: a study's bootstrap counts a thousand
+/// replicates of each heatmap, each in seven sets.
+const COUNTED_IN_A_BYTE: usize = 240;
+
 fn count(pixels: &[bool]) -> usize {
-    pixels.iter().filter(|&&pixel| pixel).count()
+    pixels.chunks(COUNTED_IN_A_BYTE).map(|chunk| count_in_a_byte(chunk.iter().copied())).sum()
 }
 
 fn intersection(a: &[bool], b: &[bool]) -> usize {
     assert_eq!(a.len(), b.len(), "sets of pixels of two sizes");
-    a.iter().zip(b).filter(|&(&a, &b)| a && b).count()
+    let chunks = a.chunks(COUNTED_IN_A_BYTE).zip(b.chunks(COUNTED_IN_A_BYTE));
+    chunks.map(|(a, b)| count_in_a_byte(a.iter().zip(b).map(|(&a, &b)| a & b))).sum()
+}
+
+/// Wraps, so that no check of each sum stands in the way where such checks are compiled in.
+fn count_in_a_byte(pixels: impl Iterator<Item = bool>) -> usize {
+    pixels.fold(0_u8, |sum, pixel| sum.wrapping_add(pixel.into())).into()
 }
 
 fn ratio(part: usize, whole: usize) -> f64 {
