@@ -430,7 +430,7 @@ fn plan(
     let shape = spec.input.shape();
     check_input(&model, &shape)?;
     model.set_input_fact(0, f32::fact(shape).into()).map_err(malformed)?;
-    let typed = model.into_typed().map_err(malformed)?;
+    let mut typed = model.into_typed().map_err(malformed)?;
     for node in typed.nodes() {
         for fact in &node.outputs {
             let elements = fact.fact.shape.volume().to_usize().unwrap_or(usize::MAX) as u64;
@@ -455,7 +455,36 @@ fn plan(
             )));
         }
     }
+    widen_constants(&mut typed).map_err(malformed)?;
     typed.into_optimized().and_then(|model| model.into_runnable()).map_err(malformed)
+}
+
+/// Computes what depends on constants only, as weights stored in int8 that are widened. tract does so up to 4 MiB of result, and widens
+/// larger weights again in every evaluation.
+fn widen_constants(model: &mut TypedModel) -> TractResult<()> {
+    for id in model.eval_order()? {
+        let node = model.node(id);
+        let inputs = model.node_input_facts(id)?.into_iter();
+        let inputs: Option<TVec<_>> =
+            inputs.map(|fact| Some(fact.konst.clone()?.into_tvalue())).collect();
+        let Some(inputs) = inputs.filter(|inputs| !inputs.is_empty()) else { continue };
+        let largest_input = inputs.iter().map(|input| input.len()).max().unwrap_or(0);
+        // What grows, a file can make grow without bound.
+        let grows = |output: &Outlet<TypedFact>| {
+            output.fact.shape.volume().to_usize().map_or(true, |elements| elements > largest_input)
+        };
+        if node.outputs.len() != 1 || node.outputs.iter().any(grows) {
+            continue;
+        }
+        // An error is told when the whole is optimised or run.
+        let Ok(Some(results)) = node.op.eval_out_of_plan(inputs) else { continue };
+        let result = results.into_iter().next().context("an operator without result")?;
+        let mut patch = TypedModelPatch::default();
+        let wire = patch.add_const(&node.name, result.into_arc_tensor())?;
+        patch.shunt_outside(model, id.into(), wire)?;
+        patch.apply(model)?;
+    }
+    Ok(())
 }
 
 fn check_ends(model: &InferenceModel, spec: &ModelSpec) -> Result<(), NetworkProblem> {
@@ -541,6 +570,27 @@ fn largest(numbers: impl Iterator<Item = f32>) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::network::Manifest;
+
+    /// WeiNet and MobileNetV3 have weights above the 4 MiB that tract widens by itself.
+    #[test]
+    fn nothing_is_left_in_int8_to_be_widened_in_every_evaluation() {
+        let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
+        let manifest = Manifest::read(&models).unwrap();
+        for name in ["weinet-7", "mobilenetv3-7"] {
+            let spec = manifest.find(name, Job::Expression).unwrap();
+            let bytes = std::fs::read(models.join(format!("{name}.onnx"))).unwrap();
+            let plan = plan(&bytes, spec, None).unwrap();
+            let narrow: Vec<&str> = plan
+                .model()
+                .nodes()
+                .iter()
+                .filter(|node| node.outputs.iter().any(|o| o.fact.datum_type == i8::datum_type()))
+                .map(|node| node.name.as_str())
+                .collect();
+            assert!(narrow.is_empty(), "{name}: {narrow:?}");
+        }
+    }
 
     #[test]
     fn no_number_hides_a_nan() {
