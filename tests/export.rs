@@ -59,14 +59,7 @@ fn study(folder: &Path) -> PathBuf {
 
     let runs = folder.join("runs/tiny");
     for fold in 1..=2 {
-        let training = runs.join(format!("fold-{fold}"));
-        std::fs::create_dir_all(&training).unwrap();
-        let file = |ending: &str| training.join(format!("tiny-fold-{fold}.{ending}"));
-        let network = common::repository().join("models/face-api-expression.onnx");
-        std::fs::copy(network, file("onnx")).unwrap();
-        let description = "classes = [\"neutral\", \"happiness\", \"sadness\", \"anger\", \"fear\", \"disgust\", \"surprise\"]\n\
-            [input]\nwidth = 112\nheight = 112\ncolour = \"grey\"\nrange = [0.0, 255.0]\nlayout = \"nchw\"\n";
-        std::fs::write(file("toml"), description).unwrap();
+        common::own_network(&runs.join(format!("fold-{fold}")), &format!("tiny-fold-{fold}"));
     }
     let out = folder.join("whole.sqlite");
     let unlike = common::brightening_network(folder, "unlike");

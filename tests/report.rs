@@ -70,13 +70,7 @@ static STUDIES: LazyLock<Studies> = LazyLock::new(|| {
     }
     let pair = studies.path("pair");
     for fold in 1..=2 {
-        let place = pair.join(format!("fold-{fold}"));
-        std::fs::create_dir_all(&place).unwrap();
-        let file = place.join(format!("pair-fold-{fold}.onnx"));
-        std::fs::copy(repository.join("models/face-api-expression.onnx"), &file).unwrap();
-        let description = "classes = [\"neutral\", \"happiness\", \"sadness\", \"anger\", \"fear\", \"disgust\", \"surprise\"]
-            [input]\nwidth = 112\nheight = 112\ncolour = \"grey\"\nrange = [0.0, 255.0]\nlayout = \"nchw\"\n";
-        std::fs::write(file.with_extension("toml"), description).unwrap();
+        common::own_network(&pair.join(format!("fold-{fold}")), &format!("pair-fold-{fold}"));
     }
     let networks = format!("face-api-expression,{}", text(&pair));
     let labelled = ["--networks", networks.as_str(), "--checks"];

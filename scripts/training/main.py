@@ -51,8 +51,8 @@ def arguments(words=None):
         help="train the first N of the epochs on pictures of half the side and without dropout, at a quarter of the time; "
         "not for AlexNet and SilNet [0]")  # fmt: skip
     add("--initialisation", choices=("glorot", "he"), default="glorot",
-        help="of convolutions and hidden dense layers that start from random weights: Keras' own, or He's, which SongNet and "
-        "AlexNet need to start [glorot]")  # fmt: skip
+        help="of convolutions and hidden dense layers that start from random weights: Keras' own, or He's, which SongNet "
+        "needs to start and AlexNet starts sooner with [glorot]")  # fmt: skip
     add("--dropout", type=share_below_one, metavar="SHARE",
         help="in place of the architecture's own; 0 for a network that is too small to learn its training pictures by "
         "heart, as SongNet with some thousands of them [the architecture's]")  # fmt: skip

@@ -55,13 +55,12 @@ impl Overlap {
     ) -> Self {
         let (area, mask_area) = (count(foreground), count(mask));
         let both = intersection(foreground, mask);
-        let iou_with_other = |other| {
-            let both = intersection(foreground, other);
-            ratio(both, area + count(other) - both)
-        };
-        let others: Vec<f64> = other_masks.into_iter().map(iou_with_other).collect();
+        let others: Vec<f64> = other_masks
+            .into_iter()
+            .map(|other| iou_of_areas(intersection(foreground, other), area, count(other)))
+            .collect();
         Self {
-            iou: ratio(both, area + mask_area - both),
+            iou: iou_of_areas(both, area, mask_area),
             precision: ratio(both, area),
             recall: ratio(both, mask_area),
             f1: ratio(2 * both, area + mask_area),
@@ -113,8 +112,11 @@ impl Overlap {
 /// # Panics
 /// If the sizes differ.
 pub fn iou(a: &[bool], b: &[bool]) -> f64 {
-    let both = intersection(a, b);
-    ratio(both, count(a) + count(b) - both)
+    iou_of_areas(intersection(a, b), count(a), count(b))
+}
+
+fn iou_of_areas(both: usize, a: usize, b: usize) -> f64 {
+    ratio(both, a + b - both)
 }
 
 /// Expected intersection over union of a fixed set of `mask_area` of `pixels` pixels with a set of `area` pixels
@@ -139,7 +141,7 @@ pub fn expected_random_iou(area: usize, mask_area: usize, pixels: usize) -> f64 
     let (mut total, mut sum) = (0.0, 0.0);
     let mut count = |k: usize, weight: f64| {
         total += weight;
-        sum += weight * ratio(k, area + mask_area - k);
+        sum += weight * iou_of_areas(k, area, mask_area);
         weight > 1e-18
     };
     let mut weight = 1.0;

@@ -53,14 +53,24 @@ pub fn classifier(threads: usize) -> Network {
     appliance::open_classifier(&Options { threads, ..options() }).unwrap()
 }
 
-/// Writes the live default under another name and returns its file: a second network that is quick. It takes every crop for a
-/// brighter one, so that its answers are others.
+/// Writes the live default, which is quick, as a network of one's own with a description beside it; returns its file.
+pub fn own_network(folder: &Path, name: &str) -> PathBuf {
+    copied_network(folder, name, "[0.0, 255.0]")
+}
+
+/// One that takes every crop for a brighter one, so that its answers are others.
 pub fn brightening_network(folder: &Path, name: &str) -> PathBuf {
+    copied_network(folder, name, "[60.0, 315.0]")
+}
+
+fn copied_network(folder: &Path, name: &str, range: &str) -> PathBuf {
     std::fs::create_dir_all(folder).unwrap();
     let file = folder.join(format!("{name}.onnx"));
     std::fs::copy(repository().join("models/face-api-expression.onnx"), &file).unwrap();
-    let description = "classes = [\"neutral\", \"happiness\", \"sadness\", \"anger\", \"fear\", \"disgust\", \"surprise\"]\n\
-        [input]\nwidth = 112\nheight = 112\ncolour = \"grey\"\nrange = [60.0, 315.0]\nlayout = \"nchw\"\n";
+    let description = format!(
+        "classes = [\"neutral\", \"happiness\", \"sadness\", \"anger\", \"fear\", \"disgust\", \"surprise\"]\n\
+        [input]\nwidth = 112\nheight = 112\ncolour = \"grey\"\nrange = {range}\nlayout = \"nchw\"\n"
+    );
     std::fs::write(file.with_extension("toml"), description).unwrap();
     file
 }
